@@ -1,0 +1,207 @@
+import type {FidelityReport, Json, NeutralRecord, Repair, SessionHeader} from '../interchange/types.ts';
+
+/** What an adapter may know of the machine. No adapter reads `process.env` itself. */
+export type Machine = {
+  env: {[name: string]: string | undefined};
+  home: string;
+  platform: NodeJS.Platform;
+  /** Folder for temporary files. */
+  tmp: string;
+};
+
+export type Detection = {
+  /** The program can be started, or its store exists. */
+  found: boolean;
+  binary?: string;
+  version?: string;
+  /** Root of its store (`~/.claude`, `~/.codex`), whether it exists or not. */
+  store: string;
+  /** What a person should know: newer than proven, store not writable … */
+  notes: Array<string>;
+};
+
+/** One file of a session. `name` is relative, `/`-separated and safe (see store/layout.ts), unique within the session. */
+export type SessionFile = {
+  name: string;
+  path: string;
+  /** `records`: JSON lines that a reader understands; `opaque`: kept as bytes only. */
+  content: `records` | `opaque`;
+  /** Stream its records go to: `main` or `sub-<id>`. Only for `records`. */
+  stream?: string;
+};
+
+export type LocatedSession = {
+  agent: string;
+  nativeId: string;
+  /** Session id as the rest of the program names it: `[0-9a-z][0-9a-z-]{7,63}`. */
+  session: string;
+  /** The main transcript. */
+  path: string;
+  cwd?: string;
+  size: number;
+  mtimeMs: number;
+};
+
+/** One complete line. `value` is undefined where it is not JSON. `offset` and `length` (with its newline) are bytes. */
+export type SourceLine = {value: Json | undefined; text: string; offset: number; length: number};
+
+/** What a reader has learnt so far, beside the records. */
+export type ReaderFacts = {
+  nativeId?: string;
+  version?: string;
+  cwd?: string;
+  branch?: string;
+  title?: string;
+  model?: string;
+  created?: string;
+  updated?: string;
+  counts: {[kind: string]: number};
+  ignored: {[type: string]: number};
+  repairs: Array<Repair>;
+  /** The turn has ended (nothing is expected until the next prompt). */
+  idle: boolean;
+};
+
+/**
+ * Reads one file of a session, line by line, incrementally.
+ *
+ * Prefix-stable: what `push` returns never depends on lines that come later, nor on how often state was saved between.
+ */
+export interface RecordReader {
+  /** Records that this line completes, already numbered. */
+  push(line: SourceLine): Array<NeutralRecord>;
+  /** State for `openReader`; its size is bounded whatever the length of the session. */
+  save(): Json;
+  facts(): ReaderFacts;
+}
+
+/** Thrown by a reader opened on bounded state when a line refers further back than the state reaches: start over at byte 0. */
+export class NeedsFullRead extends Error {
+  readonly code = `NEEDS_FULL_READ`;
+}
+
+export interface SourceAdapter {
+  /** Sessions whose working folder lies in one of `folders` (absolute, real paths). Cheap: no full read. */
+  locate(machine: Machine, folders: Array<string>): Promise<Array<LocatedSession>>;
+  /** The session that an event of the hook names, without looking further. The file may not exist yet. */
+  fromEvent(machine: Machine, event: Json): (LocatedSession & {event: HookEvent}) | null;
+  /** All files of a session, main transcript first, the others sorted by name. */
+  files(session: {path: string; nativeId: string}): Promise<Array<SessionFile>>;
+  /** `state` from an earlier reader's `save()`; `unbounded` keeps the whole index in memory (after NeedsFullRead). */
+  openReader(file: Pick<SessionFile, `name` | `stream`>, state?: Json, options?: {unbounded?: boolean}): RecordReader;
+  /** Tokens and folders beside `root`, `home`, `tmp` whose names stand in the session (`session`: its side files). */
+  roots(session: {path: string; nativeId: string; cwd?: string}, machine: Machine): {[token: string]: string};
+}
+
+export type HookEvent = {
+  name: string;
+  /** Text that will appear in the transcript soon; wait for it, within bounds. */
+  awaits?: string;
+  /** The turn or the session ended: commit now. */
+  turnEnd?: boolean;
+  sessionEnd?: boolean;
+  /** Process of the agent, when known. */
+  pid?: number;
+  cwd?: string;
+};
+
+/** What a writer must know of the place it writes for. */
+export type WriterTarget = {
+  header: SessionHeader;
+  /** Native id of the session that is written. */
+  id: string;
+  /** Working folder to put into the session (absolute, on this machine). */
+  cwd: string;
+  /** Agent-specific settings that `prepare` found (Codex: the configured provider). */
+  settings: Json;
+};
+
+/**
+ * Turns records of the live branch into lines of the agent's own format. Pure: same target and records, same bytes.
+ *
+ * Takes records as `linearize` gives them: no branch or leaf records, calls and results paired, parents linear.
+ */
+export interface RecordWriter {
+  /** Text before the first record (Codex: the session_meta line). */
+  begin(): string;
+  /** Whole lines to append for this record (empty for none). */
+  push(record: NeutralRecord): string;
+  /** Lines that close a session that will not grow from here now (restore). Not used for live mirrors. */
+  end(): string;
+  save(): Json;
+  report(): FidelityReport;
+  /** Title for the agent's list, when the session has one of its own. */
+  title(): string | undefined;
+  /** Time of the last record, ISO, for the file's mtime. */
+  updated(): string | undefined;
+}
+
+/** What became of a file that we wrote: `same`; `opened` (agent bookkeeping only follows); `continued`; `changed` (prefix differs); `gone`. */
+export type MirrorState = `same` | `opened` | `continued` | `changed` | `gone`;
+
+export interface TargetAdapter {
+  /** Native id for a mirror: UUIDv5 of session, agent and generation. */
+  mirrorId(session: string, generation: number): string;
+  /** Settings of this machine that the writer needs; throws a coded error when the store cannot be written. */
+  prepare(machine: Machine): Promise<Json>;
+  /** Absolute path of the file for this id. Stable: depends on the header's `created` only. */
+  pathOf(machine: Machine, target: WriterTarget): string;
+  openWriter(target: WriterTarget, state?: Json): RecordWriter;
+  /** What do the bytes that follow our `text` mean? `tail` is what stands after it. */
+  judge(tail: string): `opened` | `continued`;
+  /**
+   * Runs `write` while the agent is kept out of the session; resolves `null` without running it when the agent has it
+   * open right now.
+   */
+  exclusively<T>(machine: Machine, id: string, write: () => Promise<T>): Promise<T | null>;
+  /** Makes the agent's own list know the session. Never throws; says what it could not do. */
+  register(machine: Machine, target: {id: string; path: string; title?: string}): Promise<{listed: boolean; note?: string}>;
+  resumeCommand(id: string): string;
+}
+
+/** Restores the source agent's own bytes on another machine. */
+export interface NativeAdapter {
+  /** Absolute path for a file of the session, by its `SessionFile.name`. `cwd` is the new working folder. */
+  pathOf(machine: Machine, session: {nativeId: string; cwd: string}, name: string): string;
+  /** Tokens of `SourceAdapter.roots` with their values on this machine. */
+  roots(machine: Machine, session: {nativeId: string; cwd: string}): {[token: string]: string};
+  resumeCommand(nativeId: string): string;
+  /** What do bytes after our own mean? */
+  judge(tail: string): `opened` | `continued`;
+}
+
+export type HookChange = {
+  path: string;
+  before: string | null;
+  after: string;
+  /** What the change does, a line each. */
+  summary: Array<string>;
+};
+
+export interface HookAdapter {
+  /** Settings files that `init` edits: shared ones for the team, or the person's own with `local`. */
+  settingsPath(project: string, options: {local: boolean}): string;
+  /** Text after our hooks are in. Throws `SettingsError` when `text` cannot be understood. Idempotent. */
+  install(text: string | null): {text: string; summary: Array<string>};
+  /** Text without our hooks, everything else untouched; `null`: nothing of ours was there. */
+  remove(text: string): {text: string; summary: Array<string>} | null;
+  /** Are all our hooks there, and current? */
+  installed(text: string | null): `yes` | `partly` | `no`;
+}
+
+export class SettingsError extends Error {
+  readonly code = `SETTINGS_UNREADABLE`;
+}
+
+/** Everything that the rest of the program knows of an agent. */
+export interface AgentAdapter {
+  id: string;
+  name: string;
+  /** Version whose real binary read what we write and wrote what we read. */
+  proven: string;
+  detect(machine: Machine): Promise<Detection>;
+  source?: SourceAdapter;
+  target?: TargetAdapter;
+  native?: NativeAdapter;
+  hooks?: HookAdapter;
+}

@@ -1,0 +1,86 @@
+import type {SessionHeader} from '../interchange/types.ts';
+
+/** Where git keeps things for a working folder. All paths absolute and real. */
+export type Repository = {
+  /** Top of the working tree (of this worktree); null in a bare repository. */
+  workTree: string | null;
+  /** Git directory of this worktree. */
+  gitDir: string;
+  /** Common git directory: objects, refs, and our own `session-sync/` folder. */
+  commonDir: string;
+  objectFormat: `sha1` | `sha256`;
+  bare: boolean;
+  shallow: boolean;
+  partial: boolean;
+};
+
+/** State of the working tree, for the trailers of a commit. */
+export type GitState = {branch?: string; commit?: string; dirty: boolean; origin?: string};
+
+/**
+ * One append-only byte stream of a session, in the order of its chunks.
+ * `rec/<stream>`: neutral records, JSON lines. `native/<agent>/<file name>`: the agent's own lines after redaction.
+ */
+export type StreamState = {
+  /** Bytes stored. */
+  bytes: number;
+  /** Records (lines) stored; only for `rec/`. */
+  records?: number;
+  /** Bytes of the source file that these come from (redaction changes lengths); what the next sync starts from. */
+  source?: number;
+};
+
+/** `header.json` of a session's commit: the header and the shape of what lies beside it. */
+export type StoredHeader = SessionHeader & {
+  writer: string;
+  /** Number of syncs so far; also the committer date. */
+  sequence: number;
+  streams: {[name: string]: StreamState};
+};
+
+/** One ref: a session as one writer (one clone) has stored it. */
+export type StoredRef = {
+  session: string;
+  writer: string;
+  ref: string;
+  commit: string;
+  /** Name of the remote whose tracking ref this is; absent for this clone's own namespace. */
+  remote?: string;
+};
+
+export type CommitMeta = {
+  header: SessionHeader;
+  /** Extra facts of each stream after this commit. */
+  streams: {[name: string]: {records?: number; source?: number}};
+  git: GitState;
+  author: {name: string; email: string};
+  /** ISO time of the newest record. */
+  time?: string;
+};
+
+/**
+ * A running append to one session. Bytes go to `git fast-import` as they come, in chunks, so that memory stays flat;
+ * nothing is visible before `commit`.
+ */
+export interface Appender {
+  /** What the session's ref held when this began; null for a new session. */
+  readonly base: StoredHeader | null;
+  append(stream: string, bytes: Buffer): Promise<void>;
+  /** Replaces an `opaque` file that is not append-only. Same bytes as before: no change. */
+  replace(stream: string, bytes: Buffer): Promise<void>;
+  /** Stores a big value once; resolves to its sha256 in hex. */
+  attach(bytes: Buffer): Promise<string>;
+  /** Moves the ref, if it still is where it was. Nothing appended: no commit, null. */
+  commit(meta: CommitMeta): Promise<{commit: string; sequence: number} | null>;
+  abort(): Promise<void>;
+}
+
+export class StoreError extends Error {
+  constructor(readonly code: StoreErrorCode, message: string, readonly data: {[key: string]: unknown} = {}) {
+    super(message);
+    this.name = `StoreError`;
+  }
+}
+export type StoreErrorCode =
+  | `NOT_A_REPOSITORY` | `UNSUPPORTED_REPOSITORY` | `NO_GIT` | `GIT_FAILED` | `REF_MOVED` | `UNSAFE_NAME`
+  | `BAD_DATA` | `TOO_LARGE` | `MISSING_OBJECT` | `UNKNOWN_SESSION` | `NO_REMOTE` | `DISK_FULL`;
