@@ -2,24 +2,26 @@ import {defineConfig} from 'vitest/config';
 
 export default defineConfig({
   test: {
+    pool: `forks`,
+    poolOptions: {forks: {maxForks: 2, minForks: 1}},
     projects: [{
+      extends: true,
       test: {
         name: `unit`,
         include: [`tests/**/*.test.ts`],
         exclude: [`tests/acceptance/**`],
         testTimeout: 30_000,
         hookTimeout: 30_000,
-        maxWorkers: 2,
-        minWorkers: 1,
       },
     }, {
+      extends: true,
       test: {
         name: `acceptance`,
         include: [`tests/acceptance/**/*.test.ts`],
         testTimeout: 120_000,
         hookTimeout: 120_000,
         // Each test starts a real agent; side by side they only slow one another down.
-        fileParallelism: false,
+        poolOptions: {forks: {singleFork: true}},
       },
     }],
   },
