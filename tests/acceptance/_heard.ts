@@ -9,7 +9,9 @@ export type Heard =
 
 /** Context that Claude Code 2.1.330 makes afresh in every run. */
 const CLAUDE_CONTEXT = /^\s*<system-reminder>/;
-/** The same of Codex 0.169.0. */
+/** What it puts around a text that was typed while the model worked. */
+const MID_TURN = /^The user sent a new message while you were working:\n([\s\S]*?)\n\nThis is how Claude Code surfaces messages/;
+/** Context that Codex 0.169.0 makes afresh. */
 const CODEX_CONTEXT = /^\s*(<(environment_context|user_instructions|permissions instructions|skills_instructions)>|# AGENTS\.md instructions)/;
 
 /** The history in a Messages API request, without the prompt that made it. */
@@ -21,7 +23,7 @@ export function heardByClaude(body: Body, prompt: string): Array<Heard> {
       switch (block.type) {
         case `text`:
           if (!user || !CLAUDE_CONTEXT.test(block.text))
-            heard.push({kind: user ? `prompt` : `reply`, text: block.text});
+            heard.push({kind: user ? `prompt` : `reply`, text: user ? MID_TURN.exec(block.text)?.[1] ?? block.text : block.text});
           break;
         case `thinking`: heard.push({kind: `reasoning`, text: block.thinking}); break;
         case `tool_use`: heard.push({kind: `call`, id: block.id, name: block.name, input: block.input}); break;
