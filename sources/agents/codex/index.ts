@@ -1,0 +1,27 @@
+import type {AgentAdapter}                  from '../types.ts';
+
+import {detect}                             from './detect.ts';
+import {judge}                              from './judge.ts';
+import {PROVEN}                             from './lines.ts';
+import {mirrorId, rolloutPath, storeOf}     from './locate.ts';
+import {exclusively}                        from './lock.ts';
+import {register}                           from './register.ts';
+import {prepare}                            from './settings.ts';
+import {CodexWriter}                        from './write.ts';
+
+export const codex: AgentAdapter = {
+  id: `codex`,
+  name: `Codex`,
+  proven: PROVEN,
+  detect,
+  target: {
+    mirrorId,
+    prepare,
+    pathOf: (machine, {id, header}) => rolloutPath(storeOf(machine), id, header.created),
+    openWriter: (target, state) => new CodexWriter(target, state),
+    judge,
+    exclusively,
+    register,
+    resumeCommand: id => `codex resume ${id}`,
+  },
+};

@@ -1,0 +1,119 @@
+import {spawn}                  from 'node:child_process';
+import type {ChildProcess}      from 'node:child_process';
+import {createInterface}        from 'node:readline';
+
+import type {Machine}           from '../types.ts';
+
+import {cleanEnv, findProgram}  from './detect.ts';
+
+const SECONDS = 10;
+
+type Answer = {id?: unknown; result?: unknown; error?: {message?: unknown}};
+
+/**
+ * Makes `codex resume` and `codex resume --last` list the session: they read a database that learns of a new file when
+ * Codex's own server is asked for it once. Takes about 0.3 s, needs no login, asks no model. Resuming by id works without.
+ */
+export async function register(machine: Machine, {id, title}: {id: string; title?: string}): Promise<{listed: boolean; note?: string}> {
+  const binary = await findProgram(machine, `codex`);
+  if (binary === undefined)
+    return {listed: false, note: `codex is not on PATH here; resuming by id will work, its list will not show the session`};
+
+  const server = new AppServer(binary, machine);
+  try {
+    await server.request(`initialize`, {clientInfo: {name: `session-sync`, version: `1`}});
+    server.notify(`initialized`);
+    await server.request(`thread/read`, {threadId: id});
+    if (title !== undefined)
+      await server.request(`thread/name/set`, {threadId: id, name: title});
+    return {listed: true};
+  } catch (error) {
+    return {listed: false, note: `codex did not take the session into its list: ${(error as Error).message}`};
+  } finally {
+    await server.close();
+  }
+}
+
+/** `codex app-server`: JSON lines over its standard streams. All that is asked of it must be done within ten seconds. */
+class AppServer {
+  private readonly child: ChildProcess;
+  private readonly waiting = new Map<number, {resolve(value: unknown): void; reject(error: Error): void}>();
+  private readonly exited: Promise<void>;
+  private readonly deadline: NodeJS.Timeout;
+  private failure: Error | null = null;
+  private next = 1;
+
+  constructor(binary: string, machine: Machine) {
+    // A group of its own: what npm installs as `codex` is a script that starts the real program.
+    this.child = spawn(binary, [`app-server`], {env: cleanEnv(machine.env), cwd: machine.home, stdio: [`pipe`, `pipe`, `ignore`], detached: true});
+    this.exited = new Promise(resolve => {
+      this.child.once(`error`, error => {
+        this.fail(error);
+        resolve();
+      });
+      this.child.once(`close`, () => {
+        this.fail(new Error(`codex app-server ended`));
+        resolve();
+      });
+    });
+    this.child.stdin!.on(`error`, error => this.fail(error));
+    createInterface({input: this.child.stdout!}).on(`line`, text => this.receive(text));
+    this.deadline = setTimeout(() => this.fail(new Error(`no answer within ${SECONDS} seconds`)), SECONDS * 1000);
+  }
+
+  request(method: string, params: {[key: string]: unknown}): Promise<unknown> {
+    if (this.failure)
+      return Promise.reject(this.failure);
+
+    const id = this.next++;
+    return new Promise((resolve, reject) => {
+      this.waiting.set(id, {resolve, reject});
+      this.child.stdin!.write(`${JSON.stringify({id, method, params})}\n`);
+    });
+  }
+
+  notify(method: string) {
+    this.child.stdin!.write(`${JSON.stringify({method})}\n`);
+  }
+
+  async close() {
+    clearTimeout(this.deadline);
+    this.child.stdin!.end();
+    const kill = setTimeout(() => this.kill(), 2_000);
+    await this.exited;
+    clearTimeout(kill);
+  }
+
+  private receive(text: string) {
+    let answer: Answer;
+    try {
+      answer = JSON.parse(text) as Answer;
+    } catch {
+      return;
+    }
+    const waiting = typeof answer?.id === `number` ? this.waiting.get(answer.id) : undefined;
+    if (!waiting)
+      return;
+
+    this.waiting.delete(answer.id as number);
+    if (answer.error)
+      waiting.reject(new Error(String(answer.error.message ?? `unknown error`).slice(0, 300)));
+    else
+      waiting.resolve(answer.result);
+  }
+
+  private fail(error: Error) {
+    this.failure ??= error;
+    for (const waiting of this.waiting.values())
+      waiting.reject(error);
+    this.waiting.clear();
+  }
+
+  private kill() {
+    try {
+      process.kill(-this.child.pid!, `SIGKILL`);
+    } catch {
+      this.child.kill(`SIGKILL`);
+    }
+  }
+}
