@@ -26,18 +26,18 @@ export function installDependencies() {
 
 /** Builds `dist/`. */
 export function build() {
-  run(`building`, process.execPath, [join(root, `node_modules/tsup/dist/cli-default.js`), `--silent`]);
+  run(`building`, process.execPath, [join(root, `node_modules/tsup/dist/cli-default.js`)]);
 }
 
 /** Says in a line what it does; shows the program's own output only when that fails. */
 function run(what, program, args) {
   process.stdout.write(`${what} …\n`);
-  const {status, error, stdout} = spawnSync(program, args, {
+  const {status, error, stdout, stderr} = spawnSync(program, args, {
     cwd: root, env: quiet, shell: windows, encoding: `utf8`, timeout: 900_000, maxBuffer: 1 << 28, stdio: [`ignore`, `pipe`, `pipe`],
   });
   if (status === 0)
     return;
-  process.stdout.write(stdout ?? ``);
+  process.stdout.write(`${stdout ?? ``}${stderr ?? ``}`);
   throw new Error(`${what} failed: ${error?.message ?? `${program} exited with ${status}`}`);
 }
 
