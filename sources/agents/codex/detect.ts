@@ -35,6 +35,11 @@ export async function detect(machine: Machine): Promise<Detection> {
   };
 }
 
+/** The program, or sessions of it, are on this machine. Starts nothing. */
+export async function present(machine: Machine): Promise<boolean> {
+  return await isFolder(storeOf(machine)) || await findProgram(machine, `codex`) !== undefined;
+}
+
 /** Path of a program on PATH. */
 export async function findProgram({env, platform}: Pick<Machine, `env` | `platform`>, name: string): Promise<string | undefined> {
   const endings = platform === `win32` ? [`.exe`, `.cmd`] : [``];

@@ -1,6 +1,6 @@
 import type {AgentAdapter}                  from '../types.ts';
 
-import {detect}                             from './detect.ts';
+import {detect, present}                    from './detect.ts';
 import {judge}                              from './judge.ts';
 import {PROVEN}                             from './lines.ts';
 import {mirrorId, rolloutPath, storeOf}     from './locate.ts';
@@ -14,6 +14,7 @@ export const codex: AgentAdapter = {
   name: `Codex`,
   proven: PROVEN,
   detect,
+  present,
   target: {
     mirrorId,
     prepare,

@@ -1,20 +1,28 @@
 import {spawn}                  from 'node:child_process';
 import type {ChildProcess}      from 'node:child_process';
+import {stat}                   from 'node:fs/promises';
 import {createInterface}        from 'node:readline';
 
 import type {Machine}           from '../types.ts';
 
 import {cleanEnv, findProgram}  from './detect.ts';
+import {titleOf}                from './lines.ts';
 
 const SECONDS = 10;
 
 type Answer = {id?: unknown; result?: unknown; error?: {message?: unknown}};
 
+type Thread = {name: string | null; preview: string; updatedAt: number};
+
 /**
  * Makes `codex resume` and `codex resume --last` list the session: they read a database that learns of a new file when
- * Codex's own server is asked for it once. Takes about 0.3 s, needs no login, asks no model. Resuming by id works without.
+ * Codex's own server is asked for it once. Takes about 0.2 s, needs no login, asks no model. Resuming by id works without.
+ *
+ * For a session that has grown since, 0.169.0 goes on with the time it knows, whether asked for the session or for the
+ * list, and `--last` takes another one. Naming the session makes it look at the file again and leaves the file alone
+ * (`thread/metadata/update` does as well, but writes to the file). So such a session gets the name that it shows anyway.
  */
-export async function register(machine: Machine, {id, title}: {id: string; title?: string}): Promise<{listed: boolean; note?: string}> {
+export async function register(machine: Machine, {id, path, title}: {id: string; path: string; title?: string}): Promise<{listed: boolean; note?: string}> {
   const binary = await findProgram(machine, `codex`);
   if (binary === undefined)
     return {listed: false, note: `codex is not on PATH here; resuming by id will work, its list will not show the session`};
@@ -23,14 +31,33 @@ export async function register(machine: Machine, {id, title}: {id: string; title
   try {
     await server.request(`initialize`, {clientInfo: {name: `session-sync`, version: `1`}});
     server.notify(`initialized`);
-    await server.request(`thread/read`, {threadId: id});
-    if (title !== undefined)
-      await server.request(`thread/name/set`, {threadId: id, name: title});
+
+    const thread = threadOf(await server.request(`thread/read`, {threadId: id}));
+    const name = titleOf(title ?? thread.name ?? thread.preview);
+    if (name !== `` && (title !== undefined && name !== thread.name || await isStale(thread, path)))
+      await server.request(`thread/name/set`, {threadId: id, name});
     return {listed: true};
   } catch (error) {
     return {listed: false, note: `codex did not take the session into its list: ${(error as Error).message}`};
   } finally {
     await server.close();
+  }
+}
+
+function threadOf(result: unknown): Thread {
+  const thread = (result as {thread?: Partial<Thread>} | null)?.thread;
+  return {
+    name: typeof thread?.name === `string` ? thread.name : null,
+    preview: typeof thread?.preview === `string` ? thread.preview : ``,
+    updatedAt: typeof thread?.updatedAt === `number` ? thread.updatedAt : Infinity,
+  };
+}
+
+async function isStale({updatedAt}: Thread, file: string) {
+  try {
+    return Math.floor((await stat(file)).mtimeMs / 1000) > updatedAt;
+  } catch {
+    return false;
   }
 }
 

@@ -45,6 +45,7 @@ export function providerIn(text: string, file = `config.toml`): string {
     throw new SettingsError(`Cannot understand ${file}: ${(error as Error).message.split(`\n`)[0]}`);
   }
 
+  // Older versions take the provider of the profile that is named here; 0.169.0 refuses to run with such a line.
   const {profile, profiles} = config;
   const active = typeof profile === `string` && isTable(profiles) ? profiles[profile] : undefined;
   const provider = (isTable(active) ? active.model_provider : undefined) ?? config.model_provider ?? DEFAULT_PROVIDER;

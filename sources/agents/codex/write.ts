@@ -6,7 +6,7 @@ import type {RecordWriter, WriterTarget}                                     fro
 
 import {OUTPUT_METADATA, UNAIDED_LIMIT, contentOf, outputOf}                 from './content.ts';
 import type {Output}                                                         from './content.ts';
-import {abortedText, line, message, sessionMeta, shownPrompt, summaryText}   from './lines.ts';
+import {abortedText, line, message, sessionMeta, shownPrompt, summaryText, titleOf} from './lines.ts';
 import type {Payload}                                                        from './lines.ts';
 import {createdOf}                                                           from './locate.ts';
 import {apiName}                                                             from './names.ts';
@@ -14,7 +14,7 @@ import {absoluteIn, patchChange}                                             fro
 import {Ring}                                                                from './ring.ts';
 import {loadState}                                                           from './state.ts';
 import type {OpenCall, State}                                                from './state.ts';
-import {clip, stringify, wellFormed}                                         from './text.ts';
+import {clip, stringify}                                                     from './text.ts';
 import {shapeCall}                                                           from './tools.ts';
 
 /** Codex 0.169.0 lists a session only when a prompt is shown within its first 210 lines. */
@@ -123,9 +123,7 @@ export class CodexWriter implements RecordWriter {
 
   private prompt(record: PromptRecord): Outcome {
     const {pieces, reduced} = contentOf(record.content);
-    const text = pieces.flatMap(piece => piece.type === `input_text` ? [piece.text] : []).join(`\n`);
-    const images = pieces.some(piece => piece.type === `input_image`);
-    if (text.trim() === `` && !images)
+    if (pieces.every(piece => piece.type === `input_text` && piece.text.trim() === ``))
       return {dropped: `empty`};
 
     if (record.midTurn && this.state.turn) {
@@ -136,6 +134,8 @@ export class CodexWriter implements RecordWriter {
       this.openTurn(record);
       this.item(message(`user`, pieces));
     }
+
+    const text = record.content.flatMap(part => part.type === `text` ? [part.text] : []).join(`\n`);
     this.showPrompt(text.trim() === `` ? `[Image #1]` : shownPrompt(text));
     return reduced;
   }
@@ -194,9 +194,9 @@ export class CodexWriter implements RecordWriter {
     return open.hidden ? [...output.reduced, `its call lies before a compaction, which leaves it to the summary`] : output.reduced;
   }
 
-  private showResult({call, display}: OpenCall, record: ResultRecord, output: Output) {
+  private showResult(open: OpenCall, record: ResultRecord, output: Output) {
+    const {call, display} = open;
     const text = clip(output.text, SHOWN);
-    const call_id = apiName(call);
     if (display.as === `patch`) {
       const patches = record.error ? [] : record.patch ?? [];
       const changes = patches.length > 0
@@ -204,7 +204,7 @@ export class CodexWriter implements RecordWriter {
         : display.changes;
       this.event({
         type: `patch_apply_end`,
-        call_id,
+        call_id: apiName(call),
         turn_id: this.state.turn?.id ?? this.state.lastTurn,
         stdout: record.error ? `` : text,
         stderr: record.error ? text : ``,
@@ -212,16 +212,18 @@ export class CodexWriter implements RecordWriter {
         changes,
         status: record.error ? `failed` : `completed`,
       });
-    } else if (display.as === `tool`) {
-      const {server, tool, input} = display;
-      this.event({
-        type: `mcp_tool_call_end`,
-        call_id,
-        invocation: {server, tool, arguments: input},
-        duration: {secs: 0, nanos: 0},
-        result: record.error ? {Err: text} : {Ok: {content: [{type: `text`, text}]}},
-      });
+    } else {
+      this.showCall(open, record.error ? {Err: text} : {Ok: {content: [{type: `text`, text}]}});
     }
+  }
+
+  /** The one event by which Codex shows a tool that is not its own (in legacy mode its own commands, too). */
+  private showCall({call, display}: OpenCall, result: Payload) {
+    if (display.as !== `tool`)
+      return;
+
+    const {server, tool, input} = display;
+    this.event({type: `mcp_tool_call_end`, call_id: apiName(call), invocation: {server, tool, arguments: input}, duration: {secs: 0, nanos: 0}, result});
   }
 
   private plan(record: PlanRecord): Outcome {
@@ -273,11 +275,11 @@ export class CodexWriter implements RecordWriter {
 
   private named({title, origin}: TitleRecord): Outcome {
     const custom = origin === `custom`;
-    const text = wellFormed(title).replace(/[\0-\x1f\x7f-\x9f\u2028\u2029]+/g, ` `).trim().slice(0, 200);
+    const text = titleOf(title);
     if (text === ``)
       return {dropped: `empty`};
     if (custom || !this.state.title?.custom)
-      this.state.title = {text: wellFormed(text), custom};
+      this.state.title = {text, custom};
     return [];
   }
 
@@ -358,6 +360,7 @@ export class CodexWriter implements RecordWriter {
   }
 
   private closeCall(open: OpenCall) {
+    this.showCall(open, {Err: `aborted`});
     const type = open.custom ? `custom_tool_call_output` : `function_call_output`;
     this.lines.push(line(this.time(), `response_item`, {type, call_id: apiName(open.call), output: `aborted`}));
     this.state.open = this.state.open.filter(other => other !== open);
