@@ -96,6 +96,8 @@ export class Machine {
       GIT_CONFIG_GLOBAL: path.join(this.home, `.gitconfig`),
       GIT_CONFIG_SYSTEM: `/dev/null`,
       GIT_TERMINAL_PROMPT: `0`,
+      // A worker stays for a while after its last work; a test waits for its end.
+      SESSION_SYNC_LINGER_MS: `1000`,
       // The only key that the stand-in models ask for.
       FAKE_KEY: `sk-none`,
     };

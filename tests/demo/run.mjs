@@ -38,6 +38,8 @@ function machine(user, home, project) {
     env: {
       HOME: folder, USER: user, LANG: `C.UTF-8`, TMPDIR: join(scratch, `tmp-${user}`), PATH: [bin, `/usr/bin`, `/bin`].join(delimiter),
       GIT_CONFIG_GLOBAL: join(folder, `.gitconfig`), GIT_CONFIG_SYSTEM: `/dev/null`, GIT_TERMINAL_PROMPT: `0`,
+      // A worker stays for half a minute after its last work; nobody wants to watch that.
+      SESSION_SYNC_LINGER_MS: `1000`,
     },
   };
 }
