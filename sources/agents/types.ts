@@ -168,6 +168,8 @@ export interface NativeAdapter {
   resumeCommand(nativeId: string): string;
   /** What do bytes after our own mean? */
   judge(tail: string): `opened` | `continued`;
+  /** Where the agent has this session already, in whichever project; null when nowhere. */
+  find(machine: Machine, nativeId: string): Promise<string | null>;
 }
 
 export type HookChange = {
@@ -200,6 +202,8 @@ export interface AgentAdapter {
   /** Version whose real binary read what we write and wrote what we read. */
   proven: string;
   detect(machine: Machine): Promise<Detection>;
+  /** Is it on this machine? Cheap, unlike `detect`: looks at its store and at PATH, starts nothing. */
+  present(machine: Machine): Promise<boolean>;
   source?: SourceAdapter;
   target?: TargetAdapter;
   native?: NativeAdapter;

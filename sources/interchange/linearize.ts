@@ -1,4 +1,4 @@
-import type {CallRecord, NeutralRecord, ResultRecord} from './types.ts';
+import type {NeutralRecord, ResultRecord} from './types.ts';
 
 /** What the tree needs of a record. */
 export type Node = Pick<NeutralRecord, `seq` | `kind` | `parent`> & {at?: number; exact?: boolean};
@@ -92,24 +92,35 @@ export function sinceCompaction(records: Array<NeutralRecord>): Array<NeutralRec
 
 export const MISSING_RESULT = `[No result was recorded for this call.]`;
 
-/** Results for calls that have none, in the order of the calls: what a session needs that will not grow any more. */
-export function healOpenCalls(records: Array<NeutralRecord>): Array<ResultRecord> {
-  const open = new Map<string, CallRecord>();
-  for (const record of records) {
+/** Follows which calls have no result yet, so that a history that will not grow any more can be closed. */
+export class OpenCalls {
+  private readonly open = new Map<string, string | undefined>();
+
+  see(record: NeutralRecord) {
     if (record.kind === `call`)
-      open.set(record.call, record);
+      this.open.set(record.call, record.time);
     else if (record.kind === `result`)
-      open.delete(record.call);
+      this.open.delete(record.call);
   }
 
-  const next = (records.at(-1)?.seq ?? -1) + 1;
-  return [...open.values()].map((call, index) => ({
-    seq: next + index,
-    kind: `result`,
-    ...call.time !== undefined ? {time: call.time} : {},
-    call: call.call,
-    content: [{type: `text`, text: MISSING_RESULT}],
-    error: true,
-    healed: true,
-  }));
+  /** Results for what is open, in the order of the calls, numbered from `seq`. */
+  heal(seq: number): Array<ResultRecord> {
+    return [...this.open].map(([call, time], index) => ({
+      seq: seq + index,
+      kind: `result`,
+      ...time !== undefined ? {time} : {},
+      call,
+      content: [{type: `text`, text: MISSING_RESULT}],
+      error: true,
+      healed: true,
+    }));
+  }
+}
+
+/** Results for calls that have none: what a session needs that will not grow any more. */
+export function healOpenCalls(records: Array<NeutralRecord>): Array<ResultRecord> {
+  const calls = new OpenCalls();
+  for (const record of records)
+    calls.see(record);
+  return calls.heal((records.at(-1)?.seq ?? -1) + 1);
 }

@@ -57,6 +57,10 @@ export type Checkpoint = {
   nativeId: string;
   path: string;
   cwd?: string;
+  /** What the first records said; a mirror that is made again must begin as it did. */
+  first?: {cwd?: string; branch?: string};
+  /** Names of folders as this machine has them, as the records in the store have them replaced. */
+  roots?: {[token: string]: string};
   title?: string;
   created?: string;
   updated?: string;
@@ -71,6 +75,8 @@ export type Checkpoint = {
   redactions: {[rule: string]: number};
   /** What went wrong last time, if anything. */
   problem?: string;
+  /** Size of the transcript when the person had the session cleaned away: it comes back only when it grows. */
+  cleanedAt?: number;
 };
 
 /**

@@ -1,0 +1,14 @@
+#!/usr/bin/env node
+import process   from 'node:process';
+
+import {version} from './version.ts';
+
+// Answered before anything is loaded: shells and editors ask for it at each start.
+if (process.argv.length === 3 && (process.argv[2] === `--version` || process.argv[2] === `-v`)) {
+  process.stdout.write(`${version}\n`);
+} else {
+  // An event loop that ends early counts as a failure; only a command that came to its end says otherwise.
+  process.exitCode = 70;
+  const {run} = await import(`./main.ts`);
+  process.exitCode = await run(process.argv.slice(2));
+}

@@ -1,0 +1,101 @@
+import {Command, Option}                     from 'clipanion';
+
+import {agentById}                           from '../agents/index.ts';
+import {removeRefs}                          from '../store/index.ts';
+import {inspectMirror}                       from '../sync/mirror.ts';
+import {openStore}                           from '../sync/project.ts';
+import type {Project}                        from '../sync/project.ts';
+import {removeIfThere, sizeOf}               from '../system/files.ts';
+import {age}                                 from '../terminal/age.ts';
+import {safe}                                from '../terminal/safe.ts';
+
+import {BaseCommand, CommandError}           from './Base.ts';
+import {knownSessions}                       from './support/overview.ts';
+import type {KnownSession}                   from './support/overview.ts';
+
+const UNITS: {[unit: string]: number} = {h: 3_600_000, d: 86_400_000, w: 7 * 86_400_000, m: 30 * 86_400_000, y: 365 * 86_400_000};
+
+export class CleanCommand extends BaseCommand {
+  static override paths = [[`clean`]];
+
+  static override usage = Command.Usage({
+    category: `Keeping sessions`,
+    description: `remove old sessions from this clone's git`,
+    details: `
+      Removes the refs of sessions whose last record is older than the bound (\`30d\`, \`8w\`, \`6m\`, \`1y\`, \`12h\`); git
+      frees the space at its next garbage collection. Only sessions that a remote is known to have in the same state
+      (\`session-sync push\` and \`pull\` learn that); \`--force\` removes the others, too. Each one is named.
+
+      Transcripts of the agents are never touched. With \`--mirrors\` the mirrors in other agents go as well, but for those
+      that the agent has opened or continued. A session comes back when its transcript grows.
+    `,
+    examples: [[`See what is older than a month`, `$0 clean --older-than 30d --dry-run`], [`Remove it`, `$0 clean --older-than 30d`]],
+  });
+
+  olderThan = Option.String(`--older-than`, {required: true, description: `Bound: a number and h, d, w, m (30 days) or y`});
+  dryRun = Option.Boolean(`--dry-run`, false, {description: `Show what would be removed, and remove nothing`});
+  force = Option.Boolean(`--force`, false, {description: `Also sessions that no remote is known to have`});
+  mirrors = Option.Boolean(`--mirrors`, false, {description: `Also the mirrors in other agents`});
+
+  async run() {
+    const before = this.context.now().getTime() - this.bound();
+    const project = await this.project();
+    const store = await openStore(project);
+    const {sessions} = await knownSessions(project, store);
+    const old = sessions.filter(({updated, where}) => where !== `remote` && updated !== undefined && Date.parse(updated) < before);
+    const removed: Array<string> = [];
+    const kept: Array<string> = [];
+    await this.exclusively(project, async () => {
+      for (const session of old) {
+        if (session.where !== `pushed` && !this.force) {
+          kept.push(session.session);
+          this.warn(`${this.name(session)}: kept, no remote is known to have it (push it, or --force)`);
+          continue;
+        }
+        removed.push(session.session);
+        this.say(`${this.name(session)}: ${this.dryRun ? `would be removed` : `removed`}`);
+        if (!this.dryRun)
+          await this.remove(project, store, session);
+      }
+    });
+    this.say(`${removed.length} ${this.dryRun ? `would be removed` : `removed`}, ${kept.length} kept.`);
+    return this.done({dryRun: this.dryRun, removed, kept}, kept.length > 0 ? 2 : 0);
+  }
+
+  private bound() {
+    const [, number, unit] = /^(\d{1,6})([hdwmy])$/.exec(this.olderThan) ?? [];
+    if (number === undefined || unit === undefined || Number(number) === 0)
+      throw new CommandError(`BAD_BOUND`, `--older-than takes a number above 0 and a unit, such as 30d; ${safe(this.olderThan)} is neither.`);
+    return Number(number) * UNITS[unit]!;
+  }
+
+  private name({session, title, updated}: KnownSession) {
+    return `${session.slice(0, 8)} ${safe(title ?? ``, {width: 50})} (${age(updated!, this.context.now().getTime())})`;
+  }
+
+  private async remove(project: Project, store: Awaited<ReturnType<typeof openStore>>, session: KnownSession) {
+    const own = session.stored === undefined ? [] : [session.stored.newest, ...session.stored.copies, ...session.stored.others].filter(({remote}) => remote === undefined);
+    await removeRefs(store, own);
+    const {checkpoint} = session;
+    if (checkpoint === undefined)
+      return;
+    if (this.mirrors)
+      for (const mirror of checkpoint.mirrors)
+        await this.removeMirror(mirror);
+    const size = await sizeOf(checkpoint.path);
+    if (size < 0)
+      await project.checkpoints.remove(checkpoint.session);
+    else
+      await project.checkpoints.write({...checkpoint, files: [], mirrors: this.mirrors ? [] : checkpoint.mirrors, cleanedAt: size});
+  }
+
+  private async removeMirror(mirror: NonNullable<KnownSession[`checkpoint`]>[`mirrors`][number]) {
+    const target = agentById(mirror.agent)?.target;
+    if (target === undefined || mirror.size === 0)
+      return;
+    if (await inspectMirror(target, mirror) !== `same`)
+      this.warn(`  the mirror in ${mirror.agent} stays: it is not as we left it`);
+    else
+      await removeIfThere(mirror.path);
+  }
+}

@@ -1,0 +1,150 @@
+import {Command}                            from 'clipanion';
+import {constants}                          from 'node:fs';
+import {access}                             from 'node:fs/promises';
+import path                                 from 'node:path';
+
+import {agents}                             from '../agents/index.ts';
+import {gitVersion}                         from '../store/index.ts';
+import {readSpool}                          from '../sync/spool.ts';
+import {runningWorker}                      from '../sync/exclusive.ts';
+import {isActive, isPaused, openStore}      from '../sync/project.ts';
+import type {Project}                       from '../sync/project.ts';
+import {readIfThere}                        from '../system/files.ts';
+import {safe}                               from '../terminal/safe.ts';
+
+import {BaseCommand}                        from './Base.ts';
+import {knownSessions}                      from './support/overview.ts';
+
+type Finding = {level: `ok` | `note` | `problem`; about: string; message: string};
+
+/** Events that wait longer than this were not seen by a worker. */
+const STUCK_MS = 120_000;
+
+export class DoctorCommand extends BaseCommand {
+  static override paths = [[`doctor`]];
+
+  static override usage = Command.Usage({
+    category: `Looking`,
+    description: `check that sessions are kept, and say what is wrong`,
+    details: `
+      Looks at git, the hooks, the programs that they call, each agent with its version and its store, the worker, what
+      waits, what was repaired or redacted, and what failed last. Changes nothing. Exit code 1 when something keeps
+      sessions from being kept.
+    `,
+    examples: [[`Is everything in order?`, `$0 doctor`]],
+  });
+
+  private findings: Array<Finding> = [];
+
+  async run() {
+    const project = await this.project();
+    await this.checkGit(project);
+    await this.checkSetup(project);
+    await this.checkAgents(project);
+    await this.checkWork(project);
+    await this.checkSessions(project);
+
+    for (const {level, about, message} of this.findings)
+      this.say(`${{ok: `ok     `, note: `note   `, problem: `PROBLEM`}[level]} ${about}: ${safe(message, {multiline: true})}`);
+    const problems = this.findings.filter(({level}) => level === `problem`).length;
+    this.say(problems === 0 ? `Everything is in order.` : `${problems} ${problems === 1 ? `problem` : `problems`}.`);
+    return this.done({findings: this.findings}, problems > 0 ? 1 : 0);
+  }
+
+  private add(level: Finding[`level`], about: string, message: string) {
+    this.findings.push({level, about, message});
+  }
+
+  private async checkGit(project: Project) {
+    const {repository} = project;
+    this.add(`ok`, `git`, `${await gitVersion(this.context.machine.env)}, ${repository.objectFormat}`);
+    if (repository.shallow)
+      this.add(`note`, `git`, `this clone is shallow: a commit that a session names may be missing`);
+    if (repository.partial)
+      this.add(`note`, `git`, `this clone is partial: objects of sessions are fetched when they are read`);
+  }
+
+  private async checkSetup(project: Project) {
+    if (!await isActive(project))
+      this.add(`problem`, `setup`, `not set up in this clone: session-sync init`);
+    else if (await isPaused(project))
+      this.add(`note`, `setup`, `paused: session-sync resume`);
+    else
+      this.add(`ok`, `setup`, `this clone takes part`);
+
+    for (const program of [`session-sync-hook`, `session-sync-worker`]) {
+      const found = await onPath(this.context.machine.env.PATH, program);
+      this.add(found ? `ok` : `problem`, `setup`, found ?? `${program} is not on PATH: hooks do nothing. Install with npm install --global session-sync`);
+    }
+  }
+
+  private async checkAgents(project: Project) {
+    for (const agent of agents) {
+      const detection = await agent.detect(this.context.machine);
+      if (!detection.found) {
+        this.add(`note`, agent.name, `not on this machine (proven with ${agent.proven})`);
+        continue;
+      }
+      this.add(`ok`, agent.name, `${detection.version ?? `version unknown`} (proven with ${agent.proven}), store ${detection.store}`);
+      for (const note of detection.notes)
+        this.add(`note`, agent.name, note);
+      if (agent.hooks !== undefined)
+        await this.checkHooks(project, agent.name, agent.hooks);
+      if (agent.target !== undefined)
+        await agent.target.prepare(this.context.machine).catch(error => this.add(`problem`, agent.name, (error as Error).message));
+    }
+  }
+
+  private async checkHooks(project: Project, name: string, hooks: NonNullable<(typeof agents)[number][`hooks`]>) {
+    const states = await Promise.all([false, true].map(async local => {
+      const text = await readIfThere(hooks.settingsPath(project.root, {local}));
+      return text === null ? `no` : hooks.installed(text);
+    })).catch(error => {
+      this.add(`problem`, name, (error as Error).message);
+      return [];
+    });
+    if (states.includes(`yes`))
+      this.add(`ok`, name, `hooks are registered`);
+    else if (await isActive(project))
+      this.add(`problem`, name, states.includes(`partly`) ? `hooks are registered in part: session-sync init` : `hooks are not registered: session-sync init`);
+  }
+
+  private async checkWork(project: Project) {
+    const worker = await runningWorker(project.paths);
+    this.add(`ok`, `worker`, worker === null ? `none is running (the next event starts one)` : `process ${worker}`);
+    const now = this.context.now().getTime();
+    const waiting = await readSpool(project.paths.spool, 0);
+    const oldest = waiting.reduce((age, {mtimeMs}) => Math.max(age, now - mtimeMs), 0);
+    if (waiting.length > 0)
+      this.add(oldest > STUCK_MS && worker === null ? `problem` : `note`, `worker`, `${waiting.length} events wait; session-sync sync reads everything without them`);
+    const log = (await readIfThere(project.paths.log) ?? ``).trim().split(`\n`).filter(Boolean);
+    for (const line of log.slice(-5))
+      this.add(`note`, `log`, line);
+  }
+
+  private async checkSessions(project: Project) {
+    const {sessions, problems} = await knownSessions(project, await openStore(project));
+    const redactions: {[rule: string]: number} = {};
+    for (const {session, checkpoint, stored} of sessions) {
+      for (const [rule, count] of Object.entries(checkpoint?.redactions ?? stored?.newest.header.redactions ?? {}))
+        redactions[rule] = (redactions[rule] ?? 0) + count;
+      if (checkpoint?.problem !== undefined)
+        this.add(`problem`, `session ${session.slice(0, 8)}`, checkpoint.problem);
+      for (const mirror of checkpoint?.mirrors ?? [])
+        if (mirror.stopped ?? mirror.note)
+          this.add(`note`, `session ${session.slice(0, 8)}`, `${mirror.agent}: ${mirror.stopped ?? mirror.note}`);
+    }
+    for (const {ref, message} of problems)
+      this.add(`problem`, ref, message);
+    this.add(`ok`, `sessions`, `${sessions.length} known; redacted: ${Object.entries(redactions).map(([rule, count]) => `${count} ${rule}`).join(`, `) || `nothing`}`);
+  }
+}
+
+async function onPath(searched: string | undefined, program: string) {
+  for (const folder of (searched ?? ``).split(path.delimiter).filter(Boolean)) {
+    const file = path.join(folder, program);
+    if (await access(file, constants.X_OK).then(() => true, () => false))
+      return file;
+  }
+  return null;
+}

@@ -1,0 +1,125 @@
+import {Command, Option}                      from 'clipanion';
+import path                                   from 'node:path';
+
+import {agents}                               from '../agents/index.ts';
+import type {AgentAdapter, Detection}         from '../agents/types.ts';
+import {CONFIG_PATH, DEFAULT_CONFIG, readConfig, writeConfig} from '../sync/config.ts';
+import {activate}                             from '../sync/project.ts';
+import type {Project}                         from '../sync/project.ts';
+import {safe}                                 from '../terminal/safe.ts';
+import {readIfThere, writeAtomic}             from '../system/files.ts';
+
+import {BaseCommand, CommandError}            from './Base.ts';
+
+export class InitCommand extends BaseCommand {
+  static override paths = [[`init`]];
+
+  static override usage = Command.Usage({
+    category: `Setting up`,
+    description: `keep the sessions of this repository from now on`,
+    details: `
+      Finds the agents of this machine, registers hooks with those that have them, and makes this clone take part: from
+      the next event on, each session is mirrored into the other agents and stored under \`refs/session-sync/\`.
+
+      Hooks go into the project's settings (\`.claude/settings.json\`), so that a team has them when it commits the file;
+      where session-sync is not installed they do nothing. With \`--local\` they go into the person's own settings of
+      this project (\`.claude/settings.local.json\`), and no \`${CONFIG_PATH}\` is written. Comments, formatting
+      and foreign hooks stay as they are; a file that cannot be understood is not touched.
+
+      \`--dry-run\` shows what would be written. \`--force\` also registers hooks for agents that are not found here.
+      Running \`init\` again changes nothing, or repairs what is missing.
+    `,
+    examples: [
+      [`Set up this repository, for the team`, `$0 init`],
+      [`Only for yourself`, `$0 init --local`],
+      [`See what would change`, `$0 init --dry-run`],
+    ],
+  });
+
+  local = Option.Boolean(`--local`, false, {description: `Register hooks in your own settings of this project, not in the shared ones`});
+  force = Option.Boolean(`--force`, false, {description: `Also register hooks for agents that are not found on this machine`});
+  dryRun = Option.Boolean(`--dry-run`, false, {description: `Show what would be written, and write nothing`});
+
+  async run() {
+    const project = await this.project();
+    if (project.repository.workTree === null)
+      throw new CommandError(`BARE_REPOSITORY`, `This is a bare repository: agents have no working folder here, so that there is nothing to keep.`);
+
+    const found = await this.detect();
+    const sources = found.filter(({agent, detection}) => agent.hooks !== undefined && (detection.found || this.force));
+    if (sources.length === 0) {
+      const known = agents.filter(agent => agent.hooks !== undefined).map(agent => agent.name).join(`, `);
+      throw new CommandError(`NO_AGENT`, `No agent whose sessions can be followed was found here (${known}). Install one, or use --force to register its hooks all the same.`);
+    }
+
+    // All changes are worked out before the first one is made: a settings file that is not understood stops everything.
+    const changes = await Promise.all(sources.map(async ({agent}) => await this.plan(project, agent)));
+    const config = this.local ? null : await readConfig(project.root);
+    for (const change of changes)
+      await this.apply(change);
+    if (!this.local && config === null) {
+      this.say(`${this.dryRun ? `Would write` : `Wrote`} ${CONFIG_PATH}`);
+      if (!this.dryRun)
+        await writeConfig(project.root, DEFAULT_CONFIG);
+    }
+    if (!this.dryRun)
+      await activate(project);
+
+    const targets = found.filter(({agent, detection}) => agent.target !== undefined && detection.found).map(({agent}) => agent.name);
+    this.say(`Sessions of ${sources.map(({agent}) => agent.name).join(`, `)} ${this.dryRun ? `would be` : `are`} kept in this repository's git${targets.length > 0 ? ` and mirrored into ${targets.join(`, `)}` : ``}.`);
+    if (targets.length === 0)
+      this.say(`No agent to mirror into was found on this machine; one that is installed later is taken up by itself.`);
+    if (!this.dryRun) {
+      this.say(`Older sessions: \`session-sync sync\`. What is kept: \`session-sync status\`. Nothing leaves this machine until you push it:`);
+      this.say(`  git push origin 'refs/session-sync/*'`);
+    }
+    return this.done({
+      dryRun: this.dryRun,
+      agents: found.map(({agent, detection}) => ({id: agent.id, ...detection})),
+      settings: changes.map(({file, changed, summary}) => ({file, changed, summary})),
+    });
+  }
+
+  private async detect() {
+    const found: Array<{agent: AgentAdapter; detection: Detection}> = [];
+    for (const agent of agents) {
+      const detection = await agent.detect(this.context.machine);
+      found.push({agent, detection});
+      this.say(`${detection.found ? `Found` : `Not here:`} ${agent.name}${detection.version ? ` ${safe(detection.version)}` : ``}`);
+      for (const note of detection.notes)
+        this.warn(`  ${note}`);
+    }
+    return found;
+  }
+
+  private async plan(project: Project, agent: AgentAdapter) {
+    const file = agent.hooks!.settingsPath(project.root, {local: this.local});
+    const before = await readIfThere(file);
+    let after: {text: string; summary: Array<string>};
+    try {
+      after = agent.hooks!.install(before);
+    } catch (error) {
+      throw new CommandError(`SETTINGS_UNREADABLE`, `${path.relative(project.root, file)} was left as it is: ${(error as Error).message}`);
+    }
+    return {file: path.relative(project.root, file), path: file, text: after.text, changed: after.text !== before, summary: after.summary};
+  }
+
+  private async apply(change: {file: string; path: string; text: string; changed: boolean; summary: Array<string>}) {
+    if (!change.changed) {
+      this.say(`${change.file} has our hooks already`);
+      return;
+    }
+    this.say(`${this.dryRun ? `Would change` : `Changed`} ${change.file}:`);
+    for (const line of change.summary)
+      this.say(`  ${line}`);
+    // The team's file: the mode of the file that was there stays, a new one is an ordinary one.
+    if (!this.dryRun)
+      await writeSettings(change.path, change.text);
+  }
+}
+
+export async function writeSettings(file: string, text: string) {
+  const {stat} = await import(`node:fs/promises`);
+  const mode = await stat(file).then(info => info.mode & 0o777, () => 0o644);
+  await writeAtomic(file, text, {mode});
+}

@@ -1,0 +1,65 @@
+import {Command, Option}                from 'clipanion';
+
+import {openStore}                      from '../sync/project.ts';
+import {defaultRemote, remoteSessions}  from '../store/index.ts';
+import {age}                            from '../terminal/age.ts';
+import {safe}                           from '../terminal/safe.ts';
+import {table}                          from '../terminal/table.ts';
+
+import {BaseCommand}                    from './Base.ts';
+import {knownSessions}                  from './support/overview.ts';
+
+export class ListCommand extends BaseCommand {
+  static override paths = [[`list`], [`ls`]];
+
+  static override usage = Command.Usage({
+    category: `Looking`,
+    description: `all sessions of this repository that are known here`,
+    details: `
+      Sessions of this machine and those that were pulled, newest first: id, age, agent, branch, records, where they are,
+      title. \`--remote\` asks the remote which sessions it has, without fetching their transcripts.
+
+      \`--json\` prints one envelope whose \`data.sessions\` is the list.
+    `,
+    examples: [[`All sessions`, `$0 list`], [`What the remote has`, `$0 list --remote`], [`For a script`, `$0 list --json`]],
+  });
+
+  remote = Option.Boolean(`--remote`, false, {description: `List what the remote has`});
+
+  async run() {
+    const project = await this.project();
+    if (this.remote)
+      return await this.listRemote();
+
+    const {sessions, problems} = await knownSessions(project, await openStore(project));
+    const now = this.context.now().getTime();
+    if (sessions.length === 0)
+      this.say(`No session is known here. \`session-sync sync\` catches up with older ones, \`session-sync pull\` fetches those of others.`);
+    else
+      this.say(table(sessions.map(({session, updated, agent, branch, records, where, remote, title}) => [
+        session.slice(0, 8), updated ? age(updated, now) : ``, agent, safe(branch ?? ``, {width: 24}), String(records),
+        where === `remote` || where === `pushed` ? `${where === `remote` ? `on` : `pushed to`} ${safe(remote ?? ``, {width: 20})}` : where,
+        safe(title ?? ``, {width: 60}),
+      ]), {columns: [`session`, `age`, `agent`, `branch`, `records`, `where`, `title`]}));
+    for (const problem of problems)
+      this.warn(`${problem.ref} was left out: ${problem.message}`);
+    return this.done({sessions: sessions.map(({checkpoint: _, stored, ...rest}) => ({...rest, author: stored?.newest.header.author, machine: stored?.newest.header.machine})), problems});
+  }
+
+  private async listRemote() {
+    const project = await this.project();
+    const remote = await defaultRemote(project.repository, this.context.machine.env, project.config.remote);
+    const {sessions, problems} = await remoteSessions(project.repository, this.context.machine.env, remote);
+    const now = this.context.now().getTime();
+    if (sessions.length === 0)
+      this.say(`${safe(remote)} has no session that it lists.`);
+    else
+      this.say(table(sessions.map(header => [
+        header.session.slice(0, 8), header.updated ? age(header.updated, now) : ``, safe(header.agent.id, {width: 20}), safe(header.branch ?? ``, {width: 24}),
+        String(header.streams[`rec/main`]?.records ?? 0), safe(header.author?.name ?? ``, {width: 24}), safe(header.title ?? ``, {width: 60}),
+      ]), {columns: [`session`, `age`, `agent`, `branch`, `records`, `author`, `title`]}));
+    for (const problem of problems)
+      this.warn(`${problem.ref} was left out: ${problem.message}`);
+    return this.done({remote, sessions, problems});
+  }
+}

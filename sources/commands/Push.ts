@@ -1,0 +1,49 @@
+import {Command, Option}             from 'clipanion';
+
+import {defaultRemote, push}         from '../store/index.ts';
+import {openStore}                   from '../sync/project.ts';
+import {progress}                    from '../terminal/progress.ts';
+import {safe}                        from '../terminal/safe.ts';
+
+import {BaseCommand}                 from './Base.ts';
+import {chooseSession, knownSessions} from './support/overview.ts';
+
+export class PushCommand extends BaseCommand {
+  static override paths = [[`push`]];
+
+  static override usage = Command.Usage({
+    category: `Sharing`,
+    description: `send this clone's sessions to a remote`,
+    details: `
+      Pushes the session refs that this clone has written, each on its own: one that the remote refuses does not keep the
+      others. Never forces. Without a remote it is the one that git would push to. The same with plain git:
+      \`git push origin 'refs/session-sync/*'\` (with the quotes).
+
+      With \`--session\` only that one (id or unique beginning; may be repeated).
+    `,
+    examples: [[`All sessions to origin`, `$0 push`], [`One session to another remote`, `$0 push backup --session 5e551000`]],
+  });
+
+  sessions = Option.Array(`--session`, {description: `Only this session`});
+  dryRun = Option.Boolean(`--dry-run`, false, {description: `Show what would be pushed, and push nothing`});
+  remote = Option.String({required: false});
+
+  async run() {
+    const project = await this.project();
+    const {env} = this.context.machine;
+    const store = await openStore(project);
+    const remote = await defaultRemote(project.repository, env, this.remote ?? project.config.remote);
+    const only = this.sessions === undefined ? undefined : await (async () => {
+      const {sessions} = await knownSessions(project, store);
+      return this.sessions!.map(given => chooseSession(sessions, given).session);
+    })();
+
+    const bar = await progress(this.context);
+    bar.update(`pushing to ${safe(remote)}`);
+    const {pushed, upToDate, rejected} = await push(store, {remote, dryRun: this.dryRun, ...only ? {sessions: only} : {}}).finally(() => bar.clear());
+    for (const {ref, reason} of rejected)
+      this.warn(`${safe(ref)} was refused: ${reason}`);
+    this.say(`${this.dryRun ? `Would push` : `Pushed`} ${pushed.length} ${pushed.length === 1 ? `ref` : `refs`} to ${safe(remote)}; ${upToDate.length} were there already${rejected.length > 0 ? `; ${rejected.length} were refused` : ``}.`);
+    return this.done({remote, dryRun: this.dryRun, pushed, upToDate, rejected}, rejected.length > 0 ? 2 : 0);
+  }
+}

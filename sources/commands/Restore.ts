@@ -1,0 +1,205 @@
+import {Command, Option}                       from 'clipanion';
+import path                                    from 'node:path';
+
+import {agentById, agents}                     from '../agents/index.ts';
+import type {AgentAdapter}                     from '../agents/types.ts';
+import {summarise}                             from '../interchange/index.ts';
+import {describeDifference}                    from '../restore/compare.ts';
+import {restore}                               from '../restore/restore.ts';
+import type {Restored}                         from '../restore/restore.ts';
+import {remember}                              from '../restore/remembered.ts';
+import {addWorktree, distance, gitState}       from '../store/index.ts';
+import {openProject, openStore}                from '../sync/project.ts';
+import type {Project}                          from '../sync/project.ts';
+import {sizeOf}                                from '../system/files.ts';
+import {age}                                   from '../terminal/age.ts';
+import {picker}                                from '../terminal/picker.ts';
+import {progress}                              from '../terminal/progress.ts';
+import {safe}                                  from '../terminal/safe.ts';
+
+import {BaseCommand, CommandError}             from './Base.ts';
+import {chooseSession, knownSessions}          from './support/overview.ts';
+import type {KnownSession}                     from './support/overview.ts';
+
+export class RestoreCommand extends BaseCommand {
+  static override paths = [[`restore`]];
+
+  static override usage = Command.Usage({
+    category: `Going on`,
+    description: `write a stored session into an agent on this machine, to go on with it`,
+    details: `
+      Takes the newest state of the session that is known here (\`session-sync pull\` first, for those of others), puts in
+      this machine's folders, writes it into the agent's own store and prints the command that continues it. Without an
+      id it offers a choice on a terminal, else takes the newest session (with \`--branch\`, of that branch).
+
+      \`--agent\` says which agent; without it, every agent found here gets it. An agent's own session comes back byte for
+      byte, but for the folders. Says what differs between the commit the session was recorded at and this checkout;
+      \`--checkout\` makes a worktree at that commit and restores there.
+
+      Doing it twice changes nothing; a session that has grown is appended to. A file that the agent has continued is
+      left alone. \`--at\` ends with an earlier record, also one on an abandoned branch (see \`show --text\`).
+    `,
+    examples: [
+      [`Choose a session`, `$0 restore`],
+      [`Go on in Codex`, `$0 restore 5e551000 --agent codex`],
+      [`In a worktree at the commit it was recorded at`, `$0 restore 5e551000 --checkout`],
+    ],
+  });
+
+  agent = Option.String(`--agent`, {description: `Write it for this agent only`});
+  branch = Option.String(`--branch`, {description: `Only sessions that were recorded on this branch`});
+  checkout = Option.Boolean(`--checkout`, false, {description: `Restore in a new worktree at the recorded commit`});
+  at = Option.String(`--at`, {description: `Number of the last record to restore`});
+  dryRun = Option.Boolean(`--dry-run`, false, {description: `Show what would be written, and write nothing`});
+  session = Option.String({required: false});
+
+  async run() {
+    const project = await this.project();
+    const store = await openStore(project);
+    const session = await this.choose(await this.candidates(project, store));
+    if (session === null)
+      return this.done({cancelled: true}, 1);
+    const at = this.parseAt(session);
+
+    const place = this.checkout ? await this.worktree(project, session) : project;
+    const {newest, others} = session.stored!;
+    this.introduce(session);
+    for (const other of others.slice(0, 3))
+      this.warn(`Another clone has stored this session as well (${other.header.streams[`rec/main`]?.records ?? 0} records, ${safe(other.header.machine ?? other.writer)}); the newest one is taken.`);
+
+    const restored: Array<Restored> = [];
+    const failed: Array<{agent: string; reason: string}> = [];
+    const bar = await progress(this.context);
+    for (const adapter of await this.targets(session)) {
+      bar.update(`writing for ${adapter.name}`);
+      try {
+        restored.push(await this.into(adapter, place, session, at));
+      } catch (error) {
+        failed.push({agent: adapter.id, reason: (error as Error).message});
+      }
+    }
+    bar.clear();
+
+    for (const one of restored)
+      this.report(one);
+    for (const {agent, reason} of failed)
+      this.warn(`${agent}: ${reason}`);
+    const differences = await this.differences(place, session);
+    for (const difference of differences)
+      this.say(difference);
+    if (!this.dryRun && restored.length > 0)
+      await remember(place, newest, restored);
+    if (restored.length === 0)
+      throw new CommandError(`NOT_RESTORED`, failed.map(({agent, reason}) => `${agent}: ${reason}`).join(`\n`));
+    return this.done({session: session.session, cwd: place.root, dryRun: this.dryRun, restored, failed, differences}, failed.length > 0 ? 2 : 0);
+  }
+
+  private async candidates(project: Project, store: Awaited<ReturnType<typeof openStore>>) {
+    const {sessions, problems} = await knownSessions(project, store);
+    for (const problem of problems)
+      this.warn(`${safe(problem.ref)} was left out: ${problem.message}`);
+    const stored = sessions.filter(session => session.stored !== undefined && (this.branch === undefined || session.branch === this.branch));
+    if (stored.length === 0)
+      throw new CommandError(`UNKNOWN_SESSION`, `No stored session${this.branch ? ` of branch ${safe(this.branch)}` : ``} is known here. \`session-sync pull\` fetches those of others.`);
+    return stored;
+  }
+
+  private async choose(sessions: Array<KnownSession>): Promise<KnownSession | null> {
+    if (this.session !== undefined)
+      return chooseSession(sessions, this.session);
+    const {stdin, stdout} = this.context as unknown as {stdin: {isTTY?: boolean}; stdout: {isTTY?: boolean}};
+    if (sessions.length === 1 || this.json || stdin.isTTY !== true || stdout.isTTY !== true)
+      return sessions[0]!;
+
+    const now = this.context.now().getTime();
+    const chosen = await picker(this.context, {
+      message: `Which session?`,
+      options: sessions.map(({session, title, agent, branch, updated, records}) => ({
+        value: session,
+        label: `${session.slice(0, 8)}  ${safe(title ?? `(no title)`, {width: 60})}`,
+        hint: [agent, safe(branch ?? ``, {width: 24}), `${records} records`, updated ? age(updated, now) : ``].filter(Boolean).join(`, `),
+      })),
+    });
+    return chosen === undefined ? null : chooseSession(sessions, chosen);
+  }
+
+  private parseAt(session: KnownSession) {
+    if (this.at === undefined)
+      return undefined;
+    const at = Number(this.at);
+    if (!Number.isInteger(at) || at < 0 || at >= session.records)
+      throw new CommandError(`BAD_RECORD`, `${safe(this.at)} is no record of this session: it has 0 to ${session.records - 1}.`);
+    return at;
+  }
+
+  private async targets(session: KnownSession): Promise<Array<AgentAdapter>> {
+    if (this.agent !== undefined) {
+      const adapter = agentById(this.agent);
+      if (adapter === undefined)
+        throw new CommandError(`UNKNOWN_AGENT`, `${safe(this.agent)} is no agent that is known here: ${agents.map(({id}) => id).join(`, `)}.`);
+      return [adapter];
+    }
+    const targets: Array<AgentAdapter> = [];
+    for (const adapter of agents)
+      if ((adapter.target !== undefined || (adapter.native !== undefined && session.agent === adapter.id)) && await adapter.present(this.context.machine))
+        targets.push(adapter);
+    if (targets.length === 0)
+      throw new CommandError(`NO_AGENT`, `No agent that this session can be written for was found here. \`--agent\` writes it all the same.`);
+    return targets;
+  }
+
+  private async into(adapter: AgentAdapter, place: Project, session: KnownSession, at: number | undefined): Promise<Restored> {
+    // A session whose transcript is on this machine has live mirrors, which are better than what git has: nothing in
+    // them is redacted.
+    const {checkpoint} = session;
+    const mirror = checkpoint?.mirrors.find(one => one.agent === adapter.id && one.stopped === undefined && one.size > 0);
+    const known = {outcome: `unchanged` as const, generation: mirror?.generation ?? 0, repairs: []};
+    if (checkpoint !== undefined && at === undefined && !this.checkout && await sizeOf(checkpoint.path) >= 0) {
+      if (adapter.id === checkpoint.agent && adapter.native !== undefined)
+        return {...known, agent: adapter.id, id: checkpoint.nativeId, path: checkpoint.path, command: adapter.native.resumeCommand(checkpoint.nativeId), records: session.records, note: `it is this machine's own session`};
+      if (mirror !== undefined && adapter.target !== undefined)
+        return {...known, agent: adapter.id, id: mirror.id, path: mirror.path, command: adapter.target.resumeCommand(mirror.id), records: mirror.records, report: mirror.report, note: `it is mirrored live on this machine`};
+    }
+    const store = await openStore(place);
+    return await restore({project: place, store, stored: session.stored!.newest, adapter, cwd: place.root, dryRun: this.dryRun, ...at !== undefined ? {at} : {}});
+  }
+
+  private introduce(session: KnownSession) {
+    const {header} = session.stored!.newest;
+    const by = [header.author?.name && `by ${safe(header.author.name, {width: 40})}`, header.machine && `on ${safe(header.machine, {width: 40})}`, header.updated && age(header.updated, this.context.now().getTime())].filter(Boolean).join(`, `);
+    this.say(`Session ${session.session.slice(0, 8)} ${safe(header.title ?? ``, {width: 60})}${by ? ` (${by})` : ``}`);
+  }
+
+  private report(one: Restored) {
+    const verb = {created: `written`, appended: `appended to`, unchanged: `already there`, continued: `already there, and continued by the agent`, planned: `would be written`}[one.outcome];
+    this.say(`  ${one.agent} → ${one.command} (${one.records} records, ${verb})`);
+    const lost = one.report === undefined ? `` : summarise(one.report);
+    if (lost)
+      this.say(`    ${safe(lost, {multiline: true})}`);
+    for (const repair of one.repairs.slice(0, 10))
+      this.warn(`    repaired: ${repair.message}`);
+    if (one.note)
+      this.say(`    ${safe(one.note)}`);
+  }
+
+  private async differences(place: Project, session: KnownSession) {
+    const {header} = session.stored!.newest;
+    const {env} = this.context.machine;
+    const checkout = await gitState(place.repository, env);
+    return describeDifference(header, checkout, await distance(place.repository, env, header.commit, checkout.commit)).map(line => safe(line));
+  }
+
+  private async worktree(project: Project, session: KnownSession): Promise<Project> {
+    const {header} = session.stored!.newest;
+    if (header.commit === undefined)
+      throw new CommandError(`NO_COMMIT`, `The session was recorded before the first commit: there is nothing to check out.`);
+    const folder = path.join(path.dirname(project.root), `${path.basename(project.root)}-${session.session.slice(0, 8)}`);
+    if (this.dryRun) {
+      this.say(`Would make a worktree at ${folder} (${header.commit.slice(0, 8)})`);
+      return project;
+    }
+    await addWorktree(project.repository, this.context.machine.env, {folder, commit: header.commit});
+    this.say(`Worktree ${folder} at ${header.commit.slice(0, 8)}: cd ${folder}`);
+    return await openProject(folder, this.context.machine);
+  }
+}

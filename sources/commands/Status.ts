@@ -1,0 +1,101 @@
+import {Command, Option}                   from 'clipanion';
+
+import {agentById}                         from '../agents/index.ts';
+import {isActive, isPaused, openStore}     from '../sync/project.ts';
+import {runningWorker}                     from '../sync/exclusive.ts';
+import {age}                               from '../terminal/age.ts';
+import {safe}                              from '../terminal/safe.ts';
+
+import {BaseCommand}                       from './Base.ts';
+import {describeMirror, knownSessions}     from './support/overview.ts';
+import type {KnownSession}                 from './support/overview.ts';
+
+const SHOWN = 10;
+
+export class StatusCommand extends BaseCommand {
+  static override paths = [[`status`]];
+
+  static override usage = Command.Usage({
+    category: `Looking`,
+    description: `what is kept, where it can be continued, and what was reduced`,
+    details: `
+      For each session of this machine: branch and commit it was recorded at, then a line an agent with the command that
+      continues it there, how many records it has, and what could not be carried over in full or why a mirror stopped.
+      Shows the ${SHOWN} newest sessions; \`--all\` shows all.
+    `,
+    examples: [[`Where do I go on?`, `$0 status`], [`For a script`, `$0 status --json`]],
+  });
+
+  all = Option.Boolean(`--all`, false, {description: `Show all sessions`});
+
+  async run() {
+    const project = await this.project();
+    const active = await isActive(project);
+    const paused = await isPaused(project);
+    const store = await openStore(project);
+    const {sessions, problems} = await knownSessions(project, store);
+    const here = sessions.filter(session => session.checkpoint !== undefined || session.where !== `remote`);
+    const shown = this.all ? here : here.slice(0, SHOWN);
+
+    if (!active)
+      this.warn(`session-sync is not set up in this clone: \`session-sync init\`.`);
+    if (paused)
+      this.warn(`Paused: nothing is kept until \`session-sync resume\`.`);
+    for (const session of shown)
+      await this.show(session);
+    if (here.length === 0)
+      this.say(`No session is kept yet.`);
+    if (here.length > shown.length)
+      this.say(`… and ${here.length - shown.length} older ones (--all).`);
+
+    const redactions = total(here.map(session => session.checkpoint?.redactions ?? session.stored?.newest.header.redactions ?? {}));
+    if (redactions > 0)
+      this.say(`${redactions} secrets were kept out of git (\`session-sync doctor\` counts them by rule).`);
+    const waiting = sessions.filter(session => session.where === `local`).length;
+    if (waiting > 0)
+      this.say(`${waiting} of the sessions above are not known to be on a remote: git push origin 'refs/session-sync/*'`);
+    for (const problem of problems)
+      this.warn(`${safe(problem.ref)} was left out: ${problem.message}`);
+    return this.done({
+      active, paused, worker: await runningWorker(project.paths), redactions,
+      sessions: here.map(session => toJson(session)),
+      problems,
+    });
+  }
+
+  private async show(session: KnownSession) {
+    if (this.json)
+      return;
+    const place = session.branch || session.commit ? ` (${safe(session.branch ?? `detached`)}${session.commit ? ` @ ${session.commit.slice(0, 7)}` : ``}${session.dirty ? `, dirty` : ``})` : ``;
+    const when = session.updated ? `, ${age(session.updated, this.context.now().getTime())}` : ``;
+    this.say(`Session ${session.session.slice(0, 8)}${place} ${safe(session.title ?? ``, {width: 60})}${when}`.trimEnd());
+    const {checkpoint} = session;
+    const source = agentById(session.agent);
+    if (checkpoint !== undefined && source?.native !== undefined)
+      this.say(`  ${source.id} → ${source.native.resumeCommand(checkpoint.nativeId)} (the source)`);
+    for (const mirror of checkpoint?.mirrors ?? [])
+      this.say(`  ${await describeMirror(mirror)}`);
+    this.say(`  git → ${session.where === `unstored` ? `not stored` : `${session.records} records, ${session.where === `pushed` ? `pushed to ${safe(session.remote!)}` : `not known to be pushed`}`}`);
+    if (checkpoint?.problem !== undefined)
+      this.warn(`  problem: ${checkpoint.problem}`);
+    for (const repair of checkpoint?.repairs ?? [])
+      this.say(`  repaired: ${safe(repair.message)}${(repair.count ?? 1) > 1 ? ` (${repair.count} times)` : ``}`);
+    this.say();
+  }
+}
+
+function toJson({session, agent, title, branch, commit, dirty, updated, records, where, remote, checkpoint}: KnownSession) {
+  return {
+    session, agent, title, branch, commit, dirty, updated, records, where, remote,
+    problem: checkpoint?.problem, repairs: checkpoint?.repairs, redactions: checkpoint?.redactions,
+    mirrors: checkpoint?.mirrors.map(mirror => ({
+      agent: mirror.agent, id: mirror.id, path: mirror.path, generation: mirror.generation, records: mirror.records,
+      resume: agentById(mirror.agent)?.target?.resumeCommand(mirror.id), stopped: mirror.stopped, note: mirror.note, listed: mirror.listed,
+      report: mirror.report, previous: mirror.previous,
+    })),
+  };
+}
+
+function total(counts: Array<{[rule: string]: number}>) {
+  return counts.flatMap(one => Object.values(one)).reduce((sum, count) => sum + count, 0);
+}

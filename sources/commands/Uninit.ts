@@ -1,0 +1,71 @@
+import {Command, Option}              from 'clipanion';
+import {rm}                           from 'node:fs/promises';
+import path                           from 'node:path';
+
+import {agents}                       from '../agents/index.ts';
+import {stableJson}                   from '../interchange/index.ts';
+import {CONFIG_PATH, DEFAULT_CONFIG}  from '../sync/config.ts';
+import {readIfThere, removeIfThere}   from '../system/files.ts';
+
+import {BaseCommand}                  from './Base.ts';
+import {writeSettings}                from './Init.ts';
+
+export class UninitCommand extends BaseCommand {
+  static override paths = [[`uninit`]];
+
+  static override usage = Command.Usage({
+    category: `Setting up`,
+    description: `take the hooks out and stop keeping sessions`,
+    details: `
+      Removes our hooks from the shared and the local settings of this project; everything else in these files stays.
+      Sessions that are stored in git and mirrors in other agents stay, too: \`session-sync clean\` removes the former.
+      A \`${CONFIG_PATH}\` that was changed is left alone, and said.
+    `,
+    examples: [[`Stop here`, `$0 uninit`], [`See what would change`, `$0 uninit --dry-run`]],
+  });
+
+  dryRun = Option.Boolean(`--dry-run`, false, {description: `Show what would be written, and write nothing`});
+
+  async run() {
+    const project = await this.project();
+    const changed: Array<string> = [];
+    let leftAlone = false;
+    for (const agent of agents) {
+      for (const local of agent.hooks === undefined ? [] : [false, true]) {
+        const file = agent.hooks!.settingsPath(project.root, {local});
+        const text = await readIfThere(file);
+        if (text === null)
+          continue;
+        try {
+          const after = agent.hooks!.remove(text);
+          if (after === null)
+            continue;
+          changed.push(path.relative(project.root, file));
+          if (!this.dryRun)
+            await writeSettings(file, after.text);
+        } catch (error) {
+          leftAlone = true;
+          this.warn(`${path.relative(project.root, file)} was left as it is: ${(error as Error).message}`);
+        }
+      }
+    }
+
+    const config = await readIfThere(path.join(project.root, CONFIG_PATH));
+    if (config === stableJson(DEFAULT_CONFIG)) {
+      changed.push(CONFIG_PATH);
+      if (!this.dryRun)
+        await removeIfThere(path.join(project.root, CONFIG_PATH));
+    } else if (config !== null) {
+      this.say(`${CONFIG_PATH} has settings of yours and stays.`);
+    }
+
+    if (!this.dryRun) {
+      await rm(project.paths.spool, {recursive: true, force: true});
+      await this.exclusively(project, async () => undefined);
+    }
+    for (const file of changed)
+      this.say(`${this.dryRun ? `Would take our part out of` : `Took our part out of`} ${file}`);
+    this.say(`${this.dryRun ? `Sessions would not be kept any more` : `Sessions of this repository are not kept any more`}. What is stored in git stays.`);
+    return this.done({dryRun: this.dryRun, changed}, leftAlone ? 2 : 0);
+  }
+}

@@ -1,0 +1,105 @@
+import {agentById}                     from '../../agents/index.ts';
+import {summarise}                     from '../../interchange/index.ts';
+import {byPrefix, looksLikeId, storedSessions} from '../../restore/choose.ts';
+import type {Problem, StoredSession}   from '../../restore/choose.ts';
+import type {SessionStore}             from '../../store/index.ts';
+import {inspectMirror}                 from '../../sync/mirror.ts';
+import type {Project}                  from '../../sync/project.ts';
+import type {Checkpoint, MirrorState}  from '../../sync/state.ts';
+import {safe}                          from '../../terminal/safe.ts';
+import {CommandError}                  from '../Base.ts';
+
+/** What is known of a session here: from the transcript on this machine, from git, or both. */
+export type KnownSession = {
+  session: string;
+  checkpoint?: Checkpoint;
+  stored?: StoredSession;
+  title?: string;
+  agent: string;
+  branch?: string;
+  commit?: string;
+  dirty?: boolean;
+  updated?: string;
+  records: number;
+  /** `pushed`: a remote that was fetched from has this state. `local`: none is known to. `remote`: only a remote has it. */
+  where: `local` | `pushed` | `remote` | `unstored`;
+  remote?: string;
+};
+
+export async function knownSessions(project: Project, store: SessionStore): Promise<{sessions: Array<KnownSession>; problems: Array<Problem>}> {
+  const {sessions: stored, problems} = await storedSessions(store);
+  const byId = new Map<string, KnownSession>();
+  for (const one of stored)
+    byId.set(one.session, fromStore(one));
+  for (const checkpoint of await project.checkpoints.list()) {
+    const known = byId.get(checkpoint.session);
+    if (known !== undefined)
+      Object.assign(known, {checkpoint, title: checkpoint.title ?? known.title, updated: checkpoint.updated ?? known.updated});
+    else if (checkpoint.cleanedAt === undefined)
+      byId.set(checkpoint.session, fromCheckpoint(checkpoint));
+  }
+  return {sessions: [...byId.values()].sort((a, b) => (a.updated ?? ``) < (b.updated ?? ``) ? 1 : -1), problems};
+}
+
+function fromStore(stored: StoredSession): KnownSession {
+  const {newest, others} = stored;
+  const {header} = newest;
+  const copies = [newest, ...stored.copies, ...others];
+  const own = copies.find(copy => copy.remote === undefined);
+  const pushed = own !== undefined && copies.find(copy => copy.remote !== undefined && copy.writer === own.writer && copy.commit === own.commit);
+  return {
+    session: stored.session, stored, agent: header.agent.id, records: header.streams[`rec/main`]?.records ?? 0,
+    ...header.title !== undefined ? {title: header.title} : {},
+    ...header.branch !== undefined ? {branch: header.branch} : {},
+    ...header.commit !== undefined ? {commit: header.commit} : {},
+    ...header.dirty !== undefined ? {dirty: header.dirty} : {},
+    ...header.updated !== undefined ? {updated: header.updated} : {},
+    where: own === undefined ? `remote` : pushed ? `pushed` : `local`,
+    ...pushed ? {remote: pushed.remote!} : own === undefined && newest.remote !== undefined ? {remote: newest.remote} : {},
+  };
+}
+
+function fromCheckpoint(checkpoint: Checkpoint): KnownSession {
+  return {
+    session: checkpoint.session, checkpoint, agent: checkpoint.agent, where: `unstored`,
+    records: checkpoint.files.find(file => file.stream === `main`)?.seq ?? 0,
+    ...checkpoint.title !== undefined ? {title: checkpoint.title} : {},
+    ...checkpoint.branch !== undefined ? {branch: checkpoint.branch} : {},
+    ...checkpoint.updated !== undefined ? {updated: checkpoint.updated} : {},
+  };
+}
+
+/** The one session that `given` is the beginning of; otherwise an error that names the candidates. */
+export function chooseSession<T extends {session: string; title?: string}>(sessions: Array<T>, given: string): T {
+  if (!looksLikeId(given))
+    throw new CommandError(`BAD_SESSION_ID`, `${safe(given)} is no session id, nor the beginning of one.`);
+  const candidates = byPrefix(sessions, given);
+  if (candidates.length === 1)
+    return candidates[0]!;
+  if (candidates.length === 0)
+    throw new CommandError(`UNKNOWN_SESSION`, `No session that is known here has an id that begins with ${safe(given)}. \`session-sync list\` shows them; \`session-sync pull\` fetches those of others.`);
+  throw new CommandError(`AMBIGUOUS_SESSION`, `${safe(given)} begins several ids:\n${candidates.map(({session, title}) => `  ${session}  ${safe(title ?? ``, {width: 60})}`).join(`\n`)}`);
+}
+
+/** `codex → codex resume <id> (47 records)` and what was reduced, or why it stopped. */
+export async function describeMirror(mirror: MirrorState): Promise<string> {
+  const adapter = agentById(mirror.agent);
+  const earlier = mirror.previous.map(({id, reason}) => `; ${adapter?.target?.resumeCommand(id) ?? id} was left alone: ${reason}`).join(``);
+  if (adapter?.target === undefined)
+    return `${mirror.agent} → not known to this version of session-sync`;
+  if (mirror.size === 0)
+    return `${mirror.agent} → ${mirror.stopped ?? mirror.note ?? `nothing written yet`}${earlier}`;
+
+  const lost = summarise(mirror.report);
+  const state = mirror.stopped ?? said(await inspectMirror(adapter.target, mirror).catch(() => `same` as const), adapter.name) ?? mirror.note;
+  return `${mirror.agent} → ${adapter.target.resumeCommand(mirror.id)} (${mirror.records} records)${lost ? `; ${safe(lost)}` : ``}${state ? `; ${safe(state)}` : ``}${earlier}`;
+}
+
+function said(judgement: Awaited<ReturnType<typeof inspectMirror>>, name: string) {
+  switch (judgement) {
+    case `continued`: return `continued in ${name}: no longer appended to, the next change starts a new mirror`;
+    case `changed`:   return `${name} rewrote it: no longer appended to, the next change starts a new mirror`;
+    case `gone`:      return `its file is gone (deleted or archived)`;
+    default:          return undefined;
+  }
+}

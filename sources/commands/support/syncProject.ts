@@ -1,0 +1,97 @@
+import {summarise}                         from '../../interchange/index.ts';
+import {byPrefix}                          from '../../restore/choose.ts';
+import type {Project}                      from '../../sync/project.ts';
+import type {Checkpoint}                   from '../../sync/state.ts';
+import {findSessions, openSync, syncSession} from '../../sync/sync.ts';
+import type {FoundSession, SyncContext}    from '../../sync/sync.ts';
+import {progress}                          from '../../terminal/progress.ts';
+import {safe}                              from '../../terminal/safe.ts';
+import {CommandError}                      from '../Base.ts';
+import type {Context}                      from '../Base.ts';
+
+export type SyncSummary = {
+  synced: Array<{session: string; records: number; commit?: string; mirrors: Array<{agent: string; id: string; records: number; note?: string}>}>;
+  unchanged: number;
+  failed: Array<{session: string; reason: string}>;
+  skipped: Array<{agent: string; reason: string}>;
+};
+
+type Options = {
+  /** Only these (unique beginnings of ids); absent: all. */
+  only?: Array<string>;
+  /** Also sessions that seem not to have changed. */
+  force?: boolean;
+  say: (line: string) => void;
+  warn: (line: string) => void;
+  context: Context;
+};
+
+/** Syncs the project's sessions from their transcripts. One that fails does not keep the others. */
+export async function syncProject(project: Project, options: Options): Promise<SyncSummary> {
+  const sync = await openSync(project);
+  const found = choose(await findSessions(project), options.only);
+  const summary: SyncSummary = {synced: [], unchanged: 0, failed: [], skipped: sync.skipped};
+  for (const {agent, reason} of sync.skipped)
+    options.warn(`${agent} is left out: ${reason}`);
+
+  const bar = await progress(options.context);
+  try {
+    for (const [index, {adapter, located}] of found.entries()) {
+      const known = await project.checkpoints.read(located.session, {states: false});
+      if (options.force !== true && known !== null && isCurrent(known, sync, located.size)) {
+        summary.unchanged += 1;
+        continue;
+      }
+      bar.update(`session ${index + 1} of ${found.length}: ${located.session.slice(0, 8)}`);
+      try {
+        const outcome = await syncSession(sync, adapter, located, {
+          onProgress: (bytes, of) => bar.update(`session ${index + 1} of ${found.length}: ${located.session.slice(0, 8)} ${Math.floor(100 * bytes / Math.max(of, 1))} %`),
+        });
+        const mirrors = outcome.checkpoint.mirrors.map(({agent, id, records, note, stopped}) => ({agent, id, records, ...note ?? stopped ? {note: note ?? stopped!} : {}}));
+        summary.synced.push({session: located.session, records: outcome.records, ...outcome.commit ? {commit: outcome.commit} : {}, mirrors});
+        bar.clear();
+        options.say(describe(outcome.checkpoint, outcome.records));
+      } catch (error) {
+        bar.clear();
+        summary.failed.push({session: located.session, reason: (error as Error).message});
+        options.warn(`Session ${located.session.slice(0, 8)} was not synced: ${(error as Error).message}`);
+      }
+    }
+  } finally {
+    bar.clear();
+  }
+  return summary;
+}
+
+function choose(found: Array<FoundSession>, only: Array<string> | undefined) {
+  if (only === undefined || only.length === 0)
+    return found;
+  const chosen: Array<FoundSession> = [];
+  for (const given of only) {
+    const candidates = byPrefix(found.map(one => ({...one, session: one.located.session})), given);
+    if (candidates.length === 0)
+      throw new CommandError(`UNKNOWN_SESSION`, `No transcript of this project has an id that begins with ${safe(given)}.`);
+    if (candidates.length > 1)
+      throw new CommandError(`AMBIGUOUS_SESSION`, `${safe(given)} begins several ids:\n${candidates.map(({session}) => `  ${session}`).join(`\n`)}`);
+    chosen.push(candidates[0]!);
+  }
+  return chosen;
+}
+
+/** Everything of the transcript is stored, and each mirror has all of it. */
+function isCurrent(known: Checkpoint, sync: SyncContext, size: number) {
+  if (known.cleanedAt === size)
+    return true;
+  const main = known.files.find(file => file.stream === `main`);
+  return main?.offset === size && known.problem === undefined && sync.targets
+    .filter(target => target.adapter.id !== known.agent)
+    .every(target => known.mirrors.some(mirror => mirror.agent === target.adapter.id && (mirror.stopped !== undefined || mirror.seq >= main.seq)));
+}
+
+function describe(checkpoint: Checkpoint, records: number) {
+  const mirrors = checkpoint.mirrors.map(mirror => {
+    const lost = summarise(mirror.report);
+    return `  ${mirror.agent}: ${mirror.stopped ?? mirror.note ?? `${mirror.records} records`}${lost ? `; ${lost}` : ``}`;
+  });
+  return [`Session ${checkpoint.session.slice(0, 8)} ${safe(checkpoint.title ?? ``, {width: 60})}: ${records} new records`, ...mirrors].join(`\n`);
+}

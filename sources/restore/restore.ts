@@ -1,0 +1,267 @@
+import path                                        from 'node:path';
+
+import type {AgentAdapter, RecordWriter, WriterTarget} from '../agents/types.ts';
+import {LiveTree, isHistory}            from '../interchange/index.ts';
+import type {FidelityReport, NeutralRecord, Repair, SessionHeader} from '../interchange/index.ts';
+import {mapper}                                    from '../interchange/paths.ts';
+import type {Roots}                                from '../interchange/paths.ts';
+import type {SessionStore}                         from '../store/index.ts';
+import type {Project}                              from '../sync/project.ts';
+
+import {readHistory}                               from './history.ts';
+import type {Stored}                               from './history.ts';
+import {Draft}                                     from './place.ts';
+import type {Placed}                               from './place.ts';
+
+/** After this many files of one session that an agent went on with, something else is wrong. */
+const MOST_GENERATIONS = 50;
+const PIECE = 1 << 20;
+
+export type Restored = {
+  agent: string;
+  /** The agent's own id of the session, for its resume command. */
+  id: string;
+  path: string;
+  outcome: Exclude<Placed, `other`> | `planned`;
+  /** How many files before this one the agent went on with; they are left alone. */
+  generation: number;
+  command: string;
+  records: number;
+  report?: FidelityReport;
+  repairs: Array<Repair>;
+  listed?: boolean;
+  note?: string;
+};
+
+export type RestoreOptions = {
+  project: Project;
+  store: SessionStore;
+  stored: Stored;
+  adapter: AgentAdapter;
+  /** Working folder that the session goes on in (absolute). */
+  cwd: string;
+  /** `seq` of the record to end with: an abandoned branch, or an earlier point. */
+  at?: number;
+  dryRun?: boolean;
+};
+
+export class RestoreError extends Error {
+  constructor(readonly code: `OPEN_IN_AGENT` | `NO_RECORDS` | `NOT_A_TARGET`, message: string) {
+    super(message);
+  }
+}
+
+/** Writes a stored session into an agent's store on this machine, exactly where it is the agent's own. */
+export async function restore(options: RestoreOptions): Promise<Restored> {
+  const {adapter, stored} = options;
+  if (adapter.native !== undefined && stored.header.agent.id === adapter.id && options.at === undefined)
+    return await restoreNative(options);
+  if (adapter.target !== undefined)
+    return await restoreTranslated(options);
+  throw new RestoreError(`NOT_A_TARGET`, `${adapter.name} sessions can be read, but a session of ${stored.header.agent.id} cannot be written into ${adapter.name} yet`);
+}
+
+/** Names of folders for this machine. One that has no counterpart here keeps the name it had. */
+function localRoots({project, stored, cwd}: RestoreOptions): Roots {
+  return {
+    ...stored.header.roots,
+    root: cwd,
+    home: project.machine.home,
+    tmp: project.machine.tmp,
+    session: path.join(project.paths.side, stored.session),
+  };
+}
+
+async function restoreTranslated(options: RestoreOptions): Promise<Restored> {
+  const {project, adapter, stored} = options;
+  const target = adapter.target!;
+  const settings = await target.prepare(project.machine);
+  const {first, header} = await describe(options);
+
+  for (let generation = 0; generation < MOST_GENERATIONS; generation++) {
+    const id = target.mirrorId(stored.session, generation);
+    const writing: WriterTarget = {header, id, cwd: options.cwd, settings};
+    const file = target.pathOf(project.machine, writing);
+    if (options.dryRun === true)
+      return {agent: adapter.id, id, path: file, outcome: `planned`, generation, command: target.resumeCommand(id), records: first.records, repairs: first.repairs};
+
+    const repairs: Array<Repair> = [];
+    const draft = await Draft.begin(file);
+    try {
+      const writer = await write(options, writing, draft, repairs);
+      const placed = await target.exclusively(project.machine, id, async () => await draft.place({judge: tail => target.judge(tail), updated: writer.updated()}));
+      if (placed === null)
+        throw new RestoreError(`OPEN_IN_AGENT`, `${adapter.name} has this session open right now. Close it there, or go on with it: ${target.resumeCommand(id)}`);
+      // Somebody else's file, or one that went its own way while the session grew: a new one beside it.
+      if (placed === `other`)
+        continue;
+      await placeSideFiles(options);
+      const report = writer.report();
+      const {listed, note} = await target.register(project.machine, {id, path: file, ...writer.title() !== undefined ? {title: writer.title()!} : {}});
+      return {
+        agent: adapter.id, id, path: file, outcome: placed, generation, command: target.resumeCommand(id),
+        records: report.kept + report.reduced, report, repairs, listed, ...note !== undefined ? {note} : {},
+      };
+    } finally {
+      await draft.drop();
+    }
+  }
+  throw new Error(`Assertion failed: ${MOST_GENERATIONS} mirrors of ${stored.session} are in the way`);
+}
+
+/** One look through the session: how many records, and what the first ones say. */
+async function describe(options: RestoreOptions): Promise<{first: {records: number; repairs: Array<Repair>}; header: SessionHeader}> {
+  const {stored} = options;
+  const records = stored.header.streams[`rec/main`]?.records ?? 0;
+  if (records === 0)
+    throw new RestoreError(`NO_RECORDS`, `the store has no records of this session`);
+  let branch: string | undefined;
+  let seen = 0;
+  for await (const record of history(options, [])) {
+    branch = record.head?.branch;
+    if (branch !== undefined || ++seen >= 100)
+      break;
+  }
+  const {session, agent, created} = stored.header;
+  // As the mirror on the first machine begins: what changes from sync to sync must not be in the file's first line.
+  return {
+    first: {records, repairs: []},
+    header: {format: `session-sync/1`, session, agent: {id: agent.id, nativeId: agent.nativeId}, ...created !== undefined ? {created} : {}, ...branch !== undefined ? {branch} : {}, roots: {}, counts: {}},
+  };
+}
+
+function history(options: RestoreOptions, repairs: Array<Repair>) {
+  const {store, stored, project} = options;
+  return readHistory(store, stored, {roots: localRoots(options), platform: project.machine.platform, repairs});
+}
+
+/** Most sessions never branched and are written as they are read; the others are read twice. */
+async function write(options: RestoreOptions, writing: WriterTarget, draft: Draft, repairs: Array<Repair>): Promise<RecordWriter> {
+  const tree = new LiveTree();
+  if (options.at === undefined) {
+    const pass = new Pass(options.adapter.target!.openWriter(writing), draft);
+    let linear = true;
+    for await (const record of history(options, repairs)) {
+      tree.add(record);
+      linear &&= isHistory(record) && (record.parent === undefined || record.parent === record.seq - 1);
+      if (linear)
+        await pass.take(record);
+    }
+    if (linear)
+      return await pass.end();
+    await draft.clear();
+  } else {
+    for await (const record of history(options, repairs))
+      tree.add(record);
+  }
+
+  const live = tree.live(options.at);
+  const pass = new Pass(options.adapter.target!.openWriter(writing), draft);
+  for await (const record of history(options, []))
+    if (live[record.seq] === 1 && isHistory(record))
+      await pass.take(record);
+  return await pass.end();
+}
+
+/**
+ * Neither closes the last turn nor answers its open calls: the session may grow where it comes from, and then this file
+ * must be the beginning of the longer one.
+ */
+class Pass {
+  private text: string;
+
+  constructor(private readonly writer: RecordWriter, private readonly draft: Draft) {
+    this.text = writer.begin();
+  }
+
+  async take(record: NeutralRecord) {
+    this.text += this.writer.push(record);
+    if (this.text.length > PIECE)
+      await this.flush();
+  }
+
+  async end() {
+    await this.flush();
+    return this.writer;
+  }
+
+  private async flush() {
+    await this.draft.write(this.text);
+    this.text = ``;
+  }
+}
+
+/** Large outputs that the session speaks of by name: into the git directory, where `{session}` points for this machine. */
+async function placeSideFiles(options: RestoreOptions) {
+  const {store, stored, project} = options;
+  const prefix = `native/${stored.header.agent.id}/`;
+  for (const name of Object.keys(stored.header.streams)) {
+    if (!name.startsWith(prefix) || stored.header.streams[`${name}`]?.source !== undefined || !name.slice(prefix.length).includes(`/`))
+      continue;
+    const draft = await Draft.begin(path.join(project.paths.side, stored.session, ...name.slice(prefix.length).split(`/`)));
+    try {
+      for await (const chunk of store.readStream(stored, name))
+        await draft.write(chunk);
+      await draft.place({judge: () => `continued`});
+    } finally {
+      await draft.drop();
+    }
+  }
+}
+
+async function restoreNative(options: RestoreOptions): Promise<Restored> {
+  const {project, store, stored, adapter, cwd} = options;
+  const native = adapter.native!;
+  const session = {nativeId: stored.header.agent.nativeId, cwd};
+  const prefix = `native/${adapter.id}/`;
+  const names = Object.keys(stored.header.streams).filter(name => name.startsWith(prefix)).map(name => name.slice(prefix.length)).sort();
+  const [main] = names.filter(name => !name.includes(`/`) && name.endsWith(`.jsonl`));
+  if (main === undefined)
+    throw new RestoreError(`NO_RECORDS`, `the store has no transcript of this session`);
+
+  const target = native.pathOf(project.machine, session, main);
+  const result: Restored = {
+    agent: adapter.id, id: session.nativeId, path: target, outcome: `planned`, generation: 0,
+    command: native.resumeCommand(session.nativeId), records: stored.header.streams[`rec/main`]?.records ?? 0, repairs: [],
+  };
+  const elsewhere = await native.find(project.machine, session.nativeId);
+  if (elsewhere !== null && elsewhere !== target)
+    return {...result, path: elsewhere, outcome: `unchanged`, note: `${adapter.name} has this session already, for another folder; a second file of the same id would hide both`};
+  if (options.dryRun === true)
+    return result;
+
+  const roots = {...localRoots(options), ...native.roots(project.machine, session)};
+  const platform = (stored.header.platform ?? project.machine.platform) as NodeJS.Platform;
+  const map = mapper(stored.header.roots, roots, platform, project.machine.platform);
+  // The transcript last: a session whose side files are missing is worse than one that is not there yet.
+  for (const name of [...names.filter(name => name !== main), main]) {
+    const draft = await Draft.begin(native.pathOf(project.machine, session, name));
+    try {
+      await mapLines(store.readStream(stored, `${prefix}${name}`), map, draft);
+      const placed = await draft.place({judge: tail => native.judge(tail), ...stored.header.updated !== undefined ? {updated: stored.header.updated} : {}});
+      if (placed === `other`)
+        result.note = `${path.basename(draft.target)} is there and goes another way; it was left as it is`;
+      if (name === main)
+        result.outcome = placed === `other` ? `continued` : placed;
+    } finally {
+      await draft.drop();
+    }
+  }
+  return result;
+}
+
+async function mapLines(chunks: AsyncIterable<Buffer>, map: (text: string) => string, draft: Draft) {
+  let rest: Array<Buffer> = [];
+  for await (const chunk of chunks) {
+    const end = chunk.lastIndexOf(10) + 1;
+    if (end === 0) {
+      rest.push(chunk);
+      continue;
+    }
+    await draft.write(map(Buffer.concat([...rest, chunk.subarray(0, end)]).toString(`utf8`)));
+    rest = [chunk.subarray(end)];
+  }
+  const last = Buffer.concat(rest);
+  if (last.length > 0)
+    await draft.write(map(last.toString(`utf8`)));
+}

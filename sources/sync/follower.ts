@@ -1,0 +1,224 @@
+import {realpath}                                 from 'node:fs/promises';
+import process                                    from 'node:process';
+import {setTimeout as sleep}                      from 'node:timers/promises';
+
+import {agentById}                                from '../agents/index.ts';
+import type {AgentAdapter, LocatedSession, Machine} from '../agents/types.ts';
+import {StoreError}                               from '../store/types.ts';
+import {removeIfThere, sizeOf}                    from '../system/files.ts';
+
+import {acquire, isAskedToYield}                  from './exclusive.ts';
+import {LiveSession}                              from './live.ts';
+import {Log}                                      from './log.ts';
+import {openProject, statePaths}                  from './project.ts';
+import type {StatePaths}                          from './project.ts';
+import {readSpool}                                from './spool.ts';
+import type {SpooledEvent}                        from './spool.ts';
+import {liveOptions, openSync}                    from './sync.ts';
+import type {SyncContext}                         from './sync.ts';
+
+/** Inside a long turn a commit is made this often at most. */
+const COMMIT_MS = 10_000;
+/** How long the end of a turn that an event announced is waited for; Claude Code 2.1.330 writes it within 80 ms. */
+const TURN_END_MS = 3_000;
+const BUSY_MS = 80;
+const IDLE_MS = 400;
+/** After this long without a change the file is looked at less often. */
+const QUIET_MS = 3_000;
+/** A session whose sync failed is tried again after this. */
+const RETRY_MS = 5_000;
+
+type Followed = {
+  adapter: AgentAdapter;
+  located: LocatedSession;
+  live: LiveSession | null;
+  size: number;
+  changedAt: number;
+  committedAt: number;
+  /** An event said that the turn is over: commit when its end is there, or at this time. */
+  turnEndBy: number | null;
+  wanted: boolean;
+  retryAt: number;
+  events: Array<SpooledEvent>;
+};
+
+export type WorkerOptions = {lingerMs: number};
+
+/**
+ * Follows the sessions that events name until nothing happens any more. One worker a repository; a second one waits for
+ * the first, or finds nothing to do.
+ */
+export async function runWorker(commonDir: string, machine: Machine, options: WorkerOptions) {
+  const paths = statePaths(await realpath(commonDir));
+  process.chdir(paths.folder);
+  for (;;) {
+    const held = await acquire(paths, {waitMs: 60_000, ask: false, worker: true});
+    if (held === null)
+      return;
+    await removeIfThere(paths.waking);
+    try {
+      await new Follower(paths, machine, options).run();
+    } finally {
+      await held.release();
+    }
+    // A hook that saw us alive has woken nobody: look once more after it can see that we are gone.
+    if ((await readSpool(paths.spool, Date.now())).length === 0 || await isAskedToYield(paths))
+      return;
+  }
+}
+
+class Follower {
+  private readonly sessions = new Map<string, Followed>();
+  private readonly contexts = new Map<string, SyncContext>();
+  private readonly log: Log;
+  private stopping = false;
+  private lastEvent = Date.now();
+
+  constructor(private readonly paths: StatePaths, private readonly machine: Machine, private readonly options: WorkerOptions) {
+    this.log = new Log(paths.log, () => new Date());
+  }
+
+  async run() {
+    const stop = () => {
+      this.stopping = true;
+    };
+    process.on(`SIGTERM`, stop);
+    process.on(`SIGINT`, stop);
+    process.on(`SIGHUP`, stop);
+    try {
+      while (!this.stopping && !await this.isDone()) {
+        await this.takeEvents();
+        for (const followed of this.sessions.values())
+          await this.attend(followed);
+        await sleep(this.isQuiet() ? IDLE_MS : BUSY_MS);
+      }
+      for (const followed of this.sessions.values())
+        await this.settle(followed);
+    } finally {
+      process.off(`SIGTERM`, stop);
+      process.off(`SIGINT`, stop);
+      process.off(`SIGHUP`, stop);
+      for (const {live} of this.sessions.values())
+        await live?.close();
+    }
+  }
+
+  private isQuiet() {
+    const now = Date.now();
+    return now - this.lastEvent > QUIET_MS && [...this.sessions.values()].every(({changedAt, turnEndBy}) => turnEndBy === null && now - changedAt > QUIET_MS);
+  }
+
+  private async isDone() {
+    const now = Date.now();
+    if (await isAskedToYield(this.paths) || await sizeOf(this.paths.paused) >= 0)
+      return true;
+    const busy = [...this.sessions.values()].some(({turnEndBy, changedAt}) => turnEndBy !== null || now - changedAt < this.options.lingerMs);
+    return !busy && now - this.lastEvent > this.options.lingerMs;
+  }
+
+  private async takeEvents() {
+    for (const event of await readSpool(this.paths.spool, Date.now())) {
+      if ([...this.sessions.values()].some(followed => followed.events.some(known => known.file === event.file)))
+        continue;
+      this.lastEvent = Date.now();
+      const adapter = agentById(event.agent);
+      const located = adapter?.source?.fromEvent(this.machine, event.payload) ?? null;
+      if (adapter === undefined || located === null) {
+        await this.log.write(`an event of ${event.agent} was not understood and dropped`);
+        await removeIfThere(event.file);
+        continue;
+      }
+      const followed = this.sessions.get(located.session) ?? {
+        adapter, located, live: null, size: -1, changedAt: Date.now(), committedAt: Date.now(), turnEndBy: null, wanted: true, retryAt: 0, events: [],
+      };
+      this.sessions.set(located.session, followed);
+      followed.wanted = true;
+      followed.events.push(event);
+      if (located.event.turnEnd === true || located.event.sessionEnd === true)
+        followed.turnEndBy = Date.now() + TURN_END_MS;
+    }
+  }
+
+  private async attend(followed: Followed) {
+    if (Date.now() < followed.retryAt)
+      return;
+    const size = await sizeOf(followed.located.path).catch(() => -1);
+    if (!followed.wanted && size === followed.size && followed.turnEndBy === null && !this.isDue(followed))
+      return;
+    try {
+      if (followed.wanted || size !== followed.size || followed.turnEndBy !== null) {
+        if (size !== followed.size)
+          followed.changedAt = Date.now();
+        await this.pump(followed);
+        followed.size = size;
+        followed.wanted = false;
+      }
+      if (followed.turnEndBy !== null && (followed.live?.facts?.idle === true && followed.changedAt + BUSY_MS * 3 < Date.now() || Date.now() >= followed.turnEndBy)) {
+        followed.turnEndBy = null;
+        await this.commit(followed, true);
+      } else if (this.isDue(followed)) {
+        await this.commit(followed, false);
+      }
+    } catch (error) {
+      await this.failed(followed, error as Error);
+    }
+  }
+
+  private isDue(followed: Followed) {
+    return followed.live?.pending === true && Date.now() - followed.committedAt > COMMIT_MS;
+  }
+
+  private async pump(followed: Followed) {
+    const context = await this.contextOf(followed.located);
+    followed.live ??= await LiveSession.open(liveOptions(context, followed.adapter, followed.located));
+    await followed.live.pump();
+    // Only now may the events go: a worker that was killed before this would not have been told of the session.
+    for (const event of followed.events.splice(0))
+      await removeIfThere(event.file);
+  }
+
+  private async commit(followed: Followed, turnEnd: boolean) {
+    followed.committedAt = Date.now();
+    await followed.live?.commit();
+    if (turnEnd)
+      await followed.live?.register();
+  }
+
+  /** Before the worker goes: everything that was read is made durable. */
+  private async settle(followed: Followed) {
+    try {
+      if (Date.now() >= followed.retryAt)
+        await this.pump(followed);
+      if (followed.live?.pending === true)
+        await this.commit(followed, true);
+    } catch (error) {
+      await this.failed(followed, error as Error);
+    }
+  }
+
+  private async failed(followed: Followed, error: Error) {
+    await this.log.write(`${followed.located.session}: ${error.message}`);
+    const {live} = followed;
+    followed.live = null;
+    followed.wanted = true;
+    followed.turnEndBy = null;
+    // Somebody else stored the session in the meantime: read again at once from where the store is.
+    followed.retryAt = error instanceof StoreError && error.code === `REF_MOVED` ? 0 : Date.now() + RETRY_MS;
+    for (const event of followed.events.splice(0))
+      await removeIfThere(event.file).catch(() => undefined);
+    await live?.fail(error).catch(() => undefined);
+    await live?.close().catch(() => undefined);
+  }
+
+  private async contextOf(located: LocatedSession): Promise<SyncContext> {
+    const folder = located.cwd ?? this.paths.folder;
+    const known = this.contexts.get(folder);
+    if (known !== undefined)
+      return known;
+    const context = await openSync(await openProject(folder, this.machine).catch(async () => await openProject(this.paths.folder, this.machine)));
+    this.contexts.set(folder, context);
+    for (const {agent, reason} of context.skipped)
+      await this.log.write(`${agent} is left out: ${reason}`);
+    return context;
+  }
+}

@@ -1,0 +1,538 @@
+import {stat}                                        from 'node:fs/promises';
+import path                                          from 'node:path';
+
+import {NeedsFullRead}                               from '../agents/types.ts';
+import type {AgentAdapter, LocatedSession, ReaderFacts, RecordReader, SessionFile} from '../agents/types.ts';
+import {foldRepairs, recordLine}                     from '../interchange/index.ts';
+import type {Json, NeutralRecord, Part, Repair, SessionHeader} from '../interchange/index.ts';
+import {tokenizer}                                   from '../interchange/paths.ts';
+import type {Redactor}                               from '../redaction/index.ts';
+import type {SessionStore}                           from '../store/index.ts';
+import type {Appender, GitState}                     from '../store/types.ts';
+import {openRegular, readAt, sizeOf, tailHash}       from '../system/files.ts';
+
+import {follow}                                      from './follow.ts';
+import type {FollowedLine}                           from './follow.ts';
+import {Mirror, newMirror}                           from './mirror.ts';
+import type {Project}                                from './project.ts';
+import type {Checkpoint, FileState}                  from './state.ts';
+
+/** A side file larger than this is named in the store, but not kept. */
+const LARGEST_SIDE_FILE = 64 << 20;
+/** Image data beyond this is left out of git. */
+const LARGEST_IMAGE = 16 << 20;
+/** Text for one stream is handed to the store in pieces of about this. */
+const PIECE = 1 << 18;
+
+export type MirrorTarget = {adapter: AgentAdapter; settings: Json};
+
+export type LiveOptions = {
+  project: Project;
+  adapter: AgentAdapter;
+  located: LocatedSession;
+  /** Null: the session is only mirrored. */
+  store: SessionStore | null;
+  redactor: Redactor;
+  targets: Array<MirrorTarget>;
+  /** Facts about the working tree, taken when a commit is made. */
+  gitState: () => Promise<GitState>;
+  author: () => Promise<{name: string; email: string}>;
+  machineName: string;
+  onProgress?: (bytes: number, of: number) => void;
+};
+
+/** How far a file has been read, beside what is stored of it. */
+type Cursor = {
+  file: SessionFile;
+  /** What the store has; a restart begins here. */
+  base: FileState;
+  reader: RecordReader | null;
+  offset: number;
+  seq: number;
+  /** Bytes and records before these are in the store already (it may be ahead of a lost checkpoint). */
+  storedOffset: number;
+  storedSeq: number;
+  pieces: {native: Array<string>; records: Array<string>; size: number};
+};
+
+/**
+ * One session, kept in step: reads what is new in its files, feeds the mirrors and the store. `pump` may be called as
+ * often as something happens; `commit` makes it durable in git.
+ *
+ * The order of events is what makes it safe to be killed at any point: mirrors are written first and recognise on a
+ * restart what they have; the store moves its ref at once; the checkpoint is written last, and what it does not know
+ * is read again with the same result.
+ */
+export class LiveSession {
+  private readonly cursors = new Map<string, Cursor>();
+  private readonly mirrors: Array<Mirror>;
+  private appender: Appender | null = null;
+  private dirty = false;
+  private tokenize: ((text: string) => string) | null = null;
+  private problems: Array<Repair> = [];
+  private git: GitState | null = null;
+  private storeFailure: Error | null = null;
+
+  private constructor(private readonly options: LiveOptions, private readonly checkpoint: Checkpoint) {
+    this.mirrors = options.targets.map(({adapter, settings}) => new Mirror(
+      options.project.machine, adapter, () => this.mirrorHeader(), settings,
+      checkpoint.mirrors.find(mirror => mirror.agent === adapter.id) ?? newMirror(adapter.id, adapter.target!, checkpoint.session, 0),
+    ));
+  }
+
+  static async open(options: LiveOptions): Promise<LiveSession> {
+    const {located, adapter, project} = options;
+    const checkpoint = await project.checkpoints.read(located.session) ?? {
+      format: 1, session: located.session, agent: adapter.id, nativeId: located.nativeId, path: located.path,
+      files: [], mirrors: [], counts: {}, repairs: [], redactions: {},
+    };
+    checkpoint.path = located.path;
+    return new LiveSession(options, checkpoint);
+  }
+
+  get session() {
+    return this.checkpoint.session;
+  }
+
+  /** Something was read that is not in the store yet. */
+  get pending() {
+    return this.dirty;
+  }
+
+  get facts(): ReaderFacts | null {
+    return this.main?.reader?.facts() ?? null;
+  }
+
+  state(): Checkpoint {
+    return this.checkpoint;
+  }
+
+  /** Reads everything that is new and brings the mirrors up to date. Resolves the number of new records. */
+  async pump(): Promise<{records: number; waiting: Array<string>}> {
+    const {source} = this.options.adapter;
+    const files = await source!.files({path: this.checkpoint.path, nativeId: this.checkpoint.nativeId});
+    let records = 0;
+    for (const file of files) {
+      if (file.content === `records`)
+        records += await this.readRecords(file);
+      else
+        await this.readOpaque(file);
+    }
+
+    const waiting: Array<string> = [];
+    const main = this.main;
+    if (main !== undefined) {
+      let moved = false;
+      for (const mirror of this.mirrors) {
+        // One agent's store that cannot be written must not starve the others, nor the store in git.
+        try {
+          const before = mirror.state.seq;
+          const outcome = await mirror.flush(() => this.replay(main));
+          moved ||= outcome.changed || mirror.state.seq !== before;
+          if (outcome.waiting !== undefined)
+            waiting.push(`${mirror.state.agent}: ${outcome.waiting}`);
+        } catch (error) {
+          await mirror.discard();
+          mirror.missed();
+          mirror.state.note = (error as Error).message;
+          waiting.push(`${mirror.state.agent}: ${mirror.state.note}`);
+        }
+      }
+      if (moved)
+        await this.save();
+    }
+    return {records, waiting};
+  }
+
+  /** Puts everything read so far into one commit. Without a store only the checkpoint moves on. */
+  async commit(): Promise<{commit: string; sequence: number} | null> {
+    if (this.storeFailure !== null)
+      throw this.storeFailure;
+    if (!this.dirty)
+      return null;
+    await this.flushPieces();
+    const {store} = this.options;
+    let result: {commit: string; sequence: number} | null = null;
+    if (store !== null && this.appender !== null) {
+      const appender = this.appender;
+      this.appender = null;
+      this.git = await this.options.gitState();
+      result = await appender.commit({
+        header: this.header(),
+        streams: Object.fromEntries([...this.cursors.values()].flatMap(cursor => this.streamFacts(cursor))),
+        git: this.git,
+        author: await this.options.author(),
+        time: this.checkpoint.updated,
+      });
+      if (result !== null)
+        this.checkpoint.store = {...result, records: this.main?.seq ?? 0};
+    }
+    for (const cursor of this.cursors.values())
+      await this.advance(cursor);
+    this.dirty = false;
+    delete this.checkpoint.problem;
+    await this.save();
+    return result;
+  }
+
+  /** Makes the targets' own lists know the mirrors. Slow (an agent is started), so not for every event. */
+  async register() {
+    for (const [index, mirror] of this.mirrors.entries()) {
+      const {state} = mirror;
+      if (state.size === 0 || state.stopped !== undefined)
+        continue;
+      const {adapter} = this.options.targets[index]!;
+      const {listed, note} = await adapter.target!.register(this.options.project.machine, {id: state.id, path: state.path, title: state.title});
+      state.listed = listed;
+      if (note !== undefined)
+        state.note = note;
+    }
+    await this.save();
+  }
+
+  /** Notes for `status` what went wrong; the cursors stay where the store is. */
+  async fail(error: Error) {
+    this.checkpoint.problem = error.message;
+    await this.save();
+  }
+
+  async close() {
+    await this.appender?.abort();
+    this.appender = null;
+    for (const mirror of this.mirrors)
+      await mirror.discard();
+  }
+
+  private get main() {
+    return [...this.cursors.values()].find(cursor => cursor.file.stream === `main`);
+  }
+
+  private async readRecords(file: SessionFile): Promise<number> {
+    const cursor = this.cursors.get(file.name) ?? await this.openCursor(file);
+    if (cursor === null)
+      return 0;
+
+    const begun = cursor.seq;
+    const size = await sizeOf(file.path);
+    if (size >= 0 && size < cursor.offset)
+      return this.refuse(file, `became shorter; what was kept of it is left as it is`);
+    for await (const lines of follow(file.path, cursor.offset)) {
+      for (const line of lines)
+        await this.take(cursor, line);
+      this.options.onProgress?.(cursor.offset, size);
+    }
+    this.learn(cursor);
+    return cursor.seq - begun;
+  }
+
+  private async openCursor(file: SessionFile): Promise<Cursor | null> {
+    const known = this.checkpoint.files.find(state => state.name === file.name);
+    const stored = await this.storedState(file);
+    let base: FileState = {name: file.name, stream: file.stream, offset: 0, tail: ``, seq: 0};
+    // A checkpoint that is ahead of the store speaks of a ref that is gone; then all is read again.
+    if (known !== undefined && known.reader !== undefined && known.offset <= stored.offset)
+      base = known;
+
+    if (base.offset > 0 && !await this.unchanged(file, base)) {
+      this.refuse(file, `was rewritten; what was kept of it is left as it is`);
+      return null;
+    }
+    const cursor: Cursor = {
+      file, base, offset: base.offset, seq: base.seq, storedOffset: stored.offset, storedSeq: stored.seq,
+      reader: this.options.adapter.source!.openReader(file, base.reader),
+      pieces: {native: [], records: [], size: 0},
+    };
+    this.cursors.set(file.name, cursor);
+    return cursor;
+  }
+
+  private async storedState(file: SessionFile) {
+    if (this.options.store === null)
+      return {offset: Infinity, seq: Infinity};
+    const base = await this.base();
+    return {offset: base?.streams[this.nativeStream(file)]?.source ?? 0, seq: base?.streams[`rec/${file.stream}`]?.records ?? 0};
+  }
+
+  private async base() {
+    return (await this.begin()).base;
+  }
+
+  private async begin() {
+    this.appender ??= await this.options.store!.begin(this.checkpoint.session);
+    return this.appender;
+  }
+
+  private nativeStream(file: SessionFile) {
+    return `native/${this.options.adapter.id}/${file.name}`;
+  }
+
+  private async unchanged(file: SessionFile, base: FileState) {
+    const handle = await openRegular(file.path);
+    if (handle === null)
+      return false;
+    try {
+      return (await handle.stat()).size >= base.offset && await tailHash(handle, base.offset) === base.tail;
+    } finally {
+      await handle.close();
+    }
+  }
+
+  private async take(cursor: Cursor, line: FollowedLine) {
+    let records: Array<NeutralRecord>;
+    try {
+      records = cursor.reader!.push(line);
+    } catch (error) {
+      if (!(error instanceof NeedsFullRead))
+        throw error;
+      // The line reaches further back than the reader remembers: the same reader, with everything before this line.
+      const reader = this.options.adapter.source!.openReader(cursor.file, undefined, {unbounded: true});
+      for await (const earlier of follow(cursor.file.path, 0, line.offset))
+        for (const one of earlier)
+          reader.push(one);
+      cursor.reader = reader;
+      records = reader.push(line);
+    }
+    if (line.tooLong === true)
+      this.problems.push({code: `line-too-long`, message: `a line of ${line.length} bytes was left out`, at: line.offset});
+    if (line.invalid === true)
+      this.problems.push({code: `invalid-utf8`, message: `bytes that are no UTF-8 were replaced`, at: line.offset});
+
+    if (cursor.file.stream === `main`) {
+      for (const record of records) {
+        this.learnFirst(record);
+        for (const mirror of this.mirrors)
+          await mirror.push(record);
+      }
+    }
+
+    if (this.options.store !== null && this.storeFailure === null && line.offset >= cursor.storedOffset) {
+      // The store is on one disk, the mirrors on another: what fails here must not keep them from their records.
+      try {
+        await this.storeLine(cursor, line, records);
+      } catch (error) {
+        this.storeFailure = error as Error;
+      }
+    }
+    cursor.offset = line.offset + line.length;
+    cursor.seq += records.length;
+    this.dirty = true;
+  }
+
+  private async storeLine(cursor: Cursor, line: FollowedLine, records: Array<NeutralRecord>) {
+    const text = line.tooLong === true ? JSON.stringify({type: `session-sync-omitted`, bytes: line.length}) : line.text;
+    cursor.pieces.native.push(await this.redact(text, line.value), `\n`);
+    cursor.pieces.size += text.length;
+    for (const record of records) {
+      if (record.seq < cursor.storedSeq)
+        continue;
+      const kept = await this.externalise(record);
+      this.tokenize ??= this.openTokenizer();
+      const json = this.tokenize(await this.redact(recordLine(kept), kept as never));
+      cursor.pieces.records.push(json, `\n`);
+      cursor.pieces.size += json.length;
+    }
+    if (cursor.pieces.size > PIECE)
+      await this.flushCursor(cursor);
+  }
+
+  private async redact(text: string, value: Json | undefined) {
+    const outcome = this.options.redactor.line(text, value);
+    const {text: clean, counts} = outcome instanceof Promise ? await outcome : outcome;
+    for (const [rule, count] of Object.entries(counts ?? {}))
+      this.checkpoint.redactions[rule] = (this.checkpoint.redactions[rule] ?? 0) + count;
+    return clean;
+  }
+
+  /** Image data leaves the record and is stored once, by its hash. */
+  private async externalise(record: NeutralRecord): Promise<NeutralRecord> {
+    if ((record.kind !== `prompt` && record.kind !== `result`) || !record.content.some(part => part.type === `image` && part.data !== undefined))
+      return record;
+    const content: Array<Part> = [];
+    for (const part of record.content) {
+      if (part.type !== `image` || part.data === undefined) {
+        content.push(part);
+        continue;
+      }
+      const bytes = Buffer.from(part.data, `base64`);
+      const keep = this.options.project.config.images !== `omit` && bytes.length <= LARGEST_IMAGE;
+      const attachment = keep ? await (await this.begin()).attach(bytes) : undefined;
+      content.push({type: `image`, mediaType: part.mediaType, ...attachment !== undefined ? {attachment} : {}, bytes: bytes.length});
+    }
+    return {...record, content};
+  }
+
+  private async flushPieces() {
+    for (const cursor of this.cursors.values())
+      await this.flushCursor(cursor);
+  }
+
+  private async flushCursor(cursor: Cursor) {
+    const {native, records} = cursor.pieces;
+    if (this.options.store === null || cursor.pieces.size === 0 && native.length === 0)
+      return;
+    cursor.pieces = {native: [], records: [], size: 0};
+    const appender = await this.begin();
+    await appender.append(this.nativeStream(cursor.file), Buffer.from(native.join(``)));
+    if (records.length > 0)
+      await appender.append(`rec/${cursor.file.stream}`, Buffer.from(records.join(``)));
+  }
+
+  private async readOpaque(file: SessionFile) {
+    const {store} = this.options;
+    if (store === null)
+      return;
+    const info = await stat(file.path).catch(() => null);
+    if (info === null)
+      return;
+    const known = this.checkpoint.files.find(state => state.name === file.name);
+    if (known?.size === info.size && known.mtimeMs === info.mtimeMs)
+      return;
+    if (info.size > LARGEST_SIDE_FILE) {
+      this.problems.push({code: `side-file-too-large`, message: `${file.name} (${info.size} bytes) was left out`});
+      return;
+    }
+    const handle = await openRegular(file.path);
+    if (handle === null)
+      return;
+    let bytes: Buffer;
+    try {
+      bytes = await readAt(handle, 0, info.size);
+    } finally {
+      await handle.close();
+    }
+    const binary = bytes.includes(0);
+    const {text, counts} = binary ? {text: ``, counts: null} : await this.options.redactor.text(bytes.toString(`utf8`));
+    for (const [rule, count] of Object.entries(counts ?? {}))
+      this.checkpoint.redactions[rule] = (this.checkpoint.redactions[rule] ?? 0) + count;
+    await (await this.begin()).replace(this.nativeStream(file), binary ? bytes : Buffer.from(text));
+    const state: FileState = {name: file.name, offset: 0, tail: ``, seq: 0, size: info.size, mtimeMs: info.mtimeMs};
+    this.checkpoint.files = [...this.checkpoint.files.filter(other => other.name !== file.name), state];
+    this.dirty = true;
+  }
+
+  private refuse(file: SessionFile, what: string) {
+    this.problems.push({code: `source-changed`, message: `${file.name} ${what}`});
+    this.checkpoint.problem = `${file.name} ${what}`;
+    return 0;
+  }
+
+  private learn(cursor: Cursor) {
+    if (cursor.file.stream !== `main`)
+      return;
+    const facts = cursor.reader!.facts();
+    Object.assign(this.checkpoint, {
+      counts: facts.counts,
+      cwd: facts.cwd ?? this.options.located.cwd,
+      title: facts.title,
+      created: facts.created,
+      updated: facts.updated,
+      branch: facts.branch,
+    });
+    this.checkpoint.repairs = foldRepairs([...facts.repairs, ...this.problems]);
+  }
+
+  private learnFirst(record: NeutralRecord) {
+    const first = this.checkpoint.first ??= {};
+    first.cwd ??= record.cwd;
+    first.branch ??= record.head?.branch;
+  }
+
+  private openTokenizer() {
+    return tokenizer(this.roots(), this.options.project.machine.platform);
+  }
+
+  /** Fixed for a session once its first record is stored: all its records must read alike. */
+  private roots() {
+    return this.checkpoint.roots ??= this.appender?.base?.roots ?? this.findRoots();
+  }
+
+  private findRoots() {
+    const {project, adapter, located} = this.options;
+    const cwd = this.checkpoint.first?.cwd ?? located.cwd ?? project.root;
+    const inside = cwd === project.root || cwd.startsWith(`${project.root}${path.sep}`);
+    return {
+      root: inside ? project.root : cwd,
+      home: project.machine.home,
+      tmp: project.machine.tmp,
+      ...adapter.source!.roots({path: located.path, nativeId: located.nativeId, cwd}, project.machine),
+    };
+  }
+
+  private header(): SessionHeader {
+    const {checkpoint, git} = this;
+    const facts = this.facts;
+    return {
+      format: `session-sync/1`,
+      session: checkpoint.session,
+      agent: {id: checkpoint.agent, nativeId: checkpoint.nativeId, ...facts?.version !== undefined ? {version: facts.version} : {}},
+      ...optional({title: facts?.title ?? checkpoint.title, created: checkpoint.created, updated: checkpoint.updated, model: facts?.model}),
+      roots: this.roots(),
+      platform: this.options.project.machine.platform,
+      ...optional({branch: git?.branch, commit: git?.commit, dirty: git?.dirty, origin: git?.origin}),
+      machine: this.options.machineName,
+      counts: facts?.counts ?? checkpoint.counts,
+      ...optional({
+        ignored: facts?.ignored,
+        repairs: checkpoint.repairs.length > 0 ? checkpoint.repairs : undefined,
+        redactions: Object.keys(checkpoint.redactions).length > 0 ? checkpoint.redactions : undefined,
+      }),
+    };
+  }
+
+  /** What goes into a mirror's first lines. Only what the transcript says, so that a mirror made again is the same. */
+  private mirrorHeader(): {header: SessionHeader; cwd: string} {
+    const facts = this.facts;
+    const first = this.checkpoint.first ?? {};
+    return {
+      cwd: first.cwd ?? this.options.located.cwd ?? this.options.project.root,
+      header: {
+        format: `session-sync/1`,
+        session: this.checkpoint.session,
+        agent: {id: this.checkpoint.agent, nativeId: this.checkpoint.nativeId},
+        ...optional({created: this.checkpoint.created ?? facts?.created, branch: first.branch}),
+        roots: {},
+        counts: {},
+      },
+    };
+  }
+
+  private streamFacts(cursor: Cursor): Array<[string, {records?: number; source?: number}]> {
+    return [
+      [this.nativeStream(cursor.file), {source: Math.max(cursor.offset, Number.isFinite(cursor.storedOffset) ? cursor.storedOffset : 0)}],
+      [`rec/${cursor.file.stream}`, {records: Math.max(cursor.seq, Number.isFinite(cursor.storedSeq) ? cursor.storedSeq : 0)}],
+    ];
+  }
+
+  /** The store has what was read: the next start begins here. */
+  private async advance(cursor: Cursor) {
+    const handle = await openRegular(cursor.file.path);
+    let tail = ``;
+    if (handle !== null) {
+      tail = await tailHash(handle, cursor.offset);
+      await handle.close();
+    }
+    cursor.base = {name: cursor.file.name, stream: cursor.file.stream, offset: cursor.offset, tail, seq: cursor.seq, reader: cursor.reader!.save()};
+    cursor.storedOffset = Math.max(cursor.offset, cursor.storedOffset);
+    cursor.storedSeq = Math.max(cursor.seq, cursor.storedSeq);
+  }
+
+  private async save() {
+    const opaque = this.checkpoint.files.filter(file => file.size !== undefined);
+    this.checkpoint.files = [...opaque, ...[...this.cursors.values()].map(cursor => cursor.base)];
+    // Mirrors into agents that are not here today keep their place.
+    const others = this.checkpoint.mirrors.filter(state => !this.mirrors.some(mirror => mirror.state.agent === state.agent));
+    this.checkpoint.mirrors = [...others, ...this.mirrors.map(mirror => mirror.state)];
+    await this.options.project.checkpoints.write(this.checkpoint);
+  }
+
+  private async * replay(cursor: Cursor): AsyncGenerator<NeutralRecord> {
+    const reader = this.options.adapter.source!.openReader(cursor.file, undefined, {unbounded: true});
+    for await (const lines of follow(cursor.file.path, 0, cursor.offset))
+      for (const line of lines)
+        yield * reader.push(line);
+  }
+}
+
+function optional<T extends object>(values: T): {[K in keyof T]: NonNullable<T[K]>} {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as {[K in keyof T]: NonNullable<T[K]>};
+}

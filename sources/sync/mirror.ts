@@ -1,0 +1,366 @@
+import {constants}                                   from 'node:fs';
+import {open, rename, rm, utimes}                    from 'node:fs/promises';
+import type {FileHandle}                             from 'node:fs/promises';
+import path                                          from 'node:path';
+
+import type {AgentAdapter, Machine, MirrorState as Judgement, RecordWriter, TargetAdapter, WriterTarget} from '../agents/types.ts';
+import {LiveTree, isHistory}                         from '../interchange/index.ts';
+import type {NeutralRecord, SessionHeader}           from '../interchange/index.ts';
+import {makeFolder, openRegular, readAt, tailHash, temporaryName} from '../system/files.ts';
+
+import type {MirrorState}                            from './state.ts';
+
+/** Pending text beyond this goes to a file beside the target, so that a long session does not stand in memory. */
+const SPILL = 4 << 20;
+/** Bytes after our own that are looked at to learn what the agent did. */
+const JUDGED = 1 << 20;
+
+/** All records of the main stream from its begin to where the session has been read; can be taken several times. */
+export type Replay = () => AsyncIterable<NeutralRecord>;
+
+export type MirrorOutcome = {changed: boolean; waiting?: string};
+
+/** A mirror as it is before anything was written. */
+export function newMirror(agent: string, target: TargetAdapter, session: string, generation: number): MirrorState {
+  return {
+    agent, generation, id: target.mirrorId(session, generation), path: ``,
+    seq: 0, size: 0, tail: ``, report: {kept: 0, reduced: 0, dropped: 0, items: []}, records: 0, previous: [],
+  };
+}
+
+/**
+ * Keeps one file in another agent's store in step with a session. Records come in order through `push`; `flush` puts
+ * what they gave into the file while the agent is kept out of it, and never touches a file that the agent continued.
+ */
+export class Mirror {
+  private writer: RecordWriter | null = null;
+  private text = ``;
+  private draft: {path: string; handle: FileHandle; size: number} | null = null;
+  /** The next record to be pushed; runs ahead of `state.seq` until a flush. */
+  private next: number;
+  /** Must be made again from a replay: it missed records, or the live branch moved. */
+  private behind: `no` | `append` | `replace` = `no`;
+  private begun: boolean;
+  private readonly waiting: Array<NeutralRecord> = [];
+
+  private readonly target: TargetAdapter;
+
+  constructor(
+    private readonly machine: Machine,
+    private readonly adapter: AgentAdapter,
+    private readonly header: () => {header: SessionHeader; cwd: string},
+    private readonly settings: WriterTarget[`settings`],
+    public state: MirrorState,
+  ) {
+    this.target = adapter.target!;
+    this.next = state.seq;
+    this.begun = state.size > 0;
+    if (this.begun && state.writer === undefined)
+      this.behind = `replace`;
+  }
+
+  get stopped() {
+    return this.state.stopped !== undefined;
+  }
+
+  /** Takes the next record of the main stream. Records that the file has already are passed over. */
+  async push(record: NeutralRecord) {
+    if (this.stopped || record.seq < this.next || this.behind === `replace`)
+      return;
+    if (record.seq > this.next || this.behind === `append`) {
+      this.behind = this.behind === `no` ? `append` : this.behind;
+      return;
+    }
+    const moves = !isHistory(record) || (record.parent !== undefined && record.parent !== record.seq - 1);
+    if (moves || this.state.pinned === true) {
+      await this.startOver(`replace`);
+      return;
+    }
+    await this.take(record);
+  }
+
+  /** Brings the file up to date. Resolves what happened; errors of the disk are thrown, the file as it was. */
+  async flush(replay: Replay): Promise<MirrorOutcome> {
+    if (this.stopped)
+      return {changed: false};
+    for (;;) {
+      if (this.behind !== `no` && !await this.catchUp(replay))
+        return {changed: false};
+      if (!this.begun || (this.text === `` && this.draft === null)) {
+        // Records that have no place in this agent's format count as written: there is nothing to do again for them.
+        if (this.writer !== null && this.begun)
+          this.save();
+        return {changed: false};
+      }
+      const outcome = await this.target.exclusively(this.machine, this.state.id, () => this.place());
+      if (outcome === null) {
+        await this.startOver(`append`);
+        this.state.note = `open in ${this.adapter.name} right now; catches up when it is closed`;
+        return {changed: false, waiting: this.state.note};
+      }
+      if (outcome === `again`)
+        continue;
+      delete this.state.note;
+      return {changed: outcome === `written`};
+    }
+  }
+
+  /** Forgets what was not flushed. */
+  async discard() {
+    await this.dropDraft();
+    this.text = ``;
+    this.writer = null;
+    this.waiting.length = 0;
+  }
+
+  /** What was pushed since the last flush is lost to this mirror: it is read again next time. */
+  missed() {
+    this.next = this.state.seq;
+    this.behind = this.behind === `replace` ? `replace` : `append`;
+  }
+
+  /** What has become of the file since our last write. */
+  async inspect(): Promise<Judgement> {
+    return await inspectMirror(this.target, this.state);
+  }
+
+  private async take(record: NeutralRecord) {
+    this.next = record.seq + 1;
+    if (!this.begun) {
+      // A session without a prompt would be an empty line in the agent's list; and only from here on it is known
+      // what the file's first lines have to say.
+      if (record.kind !== `prompt`) {
+        this.waiting.push(record);
+        return;
+      }
+      this.begun = true;
+    }
+    this.writer ??= this.openWriter();
+    for (const one of [...this.waiting.splice(0), record])
+      this.text += this.writer.push(one);
+    if (this.text.length > SPILL)
+      await this.spill();
+  }
+
+  private openWriter() {
+    const {header, cwd} = this.header();
+    const target: WriterTarget = {header, id: this.state.id, cwd, settings: this.settings};
+    if (this.state.path === ``)
+      this.state.path = this.target.pathOf(this.machine, target);
+
+    const resumed = this.behind !== `replace` && this.state.size > 0;
+    const writer = this.target.openWriter(target, resumed ? this.state.writer : undefined);
+    if (!resumed)
+      this.text = writer.begin();
+    return writer;
+  }
+
+  private async spill() {
+    if (this.draft === null) {
+      await makeFolder(path.dirname(this.state.path));
+      const file = temporaryName(this.state.path);
+      this.draft = {path: file, handle: await open(file, `wx+`, 0o600), size: 0};
+    }
+    const bytes = Buffer.from(this.text);
+    await this.draft.handle.write(bytes, 0, bytes.length, this.draft.size);
+    this.draft.size += bytes.length;
+    this.text = ``;
+  }
+
+  private async startOver(how: `append` | `replace`) {
+    await this.discard();
+    this.behind = how;
+    this.next = this.state.seq;
+    this.begun = this.state.size > 0;
+  }
+
+  /** Reads the session again for what is missing. False: there is nothing to write yet. */
+  private async catchUp(replay: Replay): Promise<boolean> {
+    await this.discard();
+    const tree = new LiveTree();
+    for await (const record of replay())
+      tree.add(`at` in record ? {seq: record.seq, kind: record.kind, parent: record.parent, at: record.at, exact: record.exact} : record);
+
+    // Only as long as nothing before our last write has moved may the file be appended to.
+    const live = tree.live();
+    const linear = live.every(flag => flag === 1);
+    const how = this.behind === `append` && linear && this.state.size > 0 && this.state.writer !== undefined ? `append` : `replace`;
+    this.behind = how;
+    this.begun = how === `append`;
+    const from = how === `append` ? this.state.seq : 0;
+    for await (const record of replay()) {
+      if (record.seq >= from && live[record.seq] === 1 && isHistory(record))
+        await this.take(record);
+      this.next = record.seq + 1;
+    }
+    this.state.pinned = tree.end() !== this.next - 1;
+    if (this.begun && this.writer !== null)
+      return true;
+    await this.startOver(`append`);
+    return false;
+  }
+
+  /** Under the agent's lock: from pending text to bytes in the file. */
+  private async place(): Promise<`written` | `nothing` | `again`> {
+    const replacing = this.behind === `replace` || this.state.size === 0;
+    const handle = await openRegular(this.state.path, constants.O_RDWR);
+    try {
+      if (handle === null)
+        return this.state.size === 0 ? await this.create() : await this.stop(`its file is gone (deleted or archived)`);
+      const {size} = await handle.stat();
+      if (this.state.size === 0)
+        return await this.adopt(handle, size);
+      if (size < this.state.size || await tailHash(handle, this.state.size) !== this.state.tail)
+        return await this.nextGeneration(`${this.adapter.name} rewrote it`);
+
+      const extra = await readAt(handle, this.state.size, Math.min(size - this.state.size, JUDGED));
+      if (extra.length > 0 && !replacing && await this.isOurs(extra))
+        return await this.append(handle, this.state.size, size);
+      if (extra.length > 0 && this.target.judge(extra.toString(`utf8`)) === `continued`)
+        return await this.nextGeneration(`continued in ${this.adapter.name}`);
+      return replacing ? await this.create() : await this.append(handle, size, size);
+    } finally {
+      await handle?.close();
+    }
+  }
+
+  /** The first bytes of what is pending, without reading more than is compared. */
+  private async isOurs(extra: Buffer) {
+    const pending = await this.pendingBytes(extra.length);
+    return pending.length >= extra.length ? pending.subarray(0, extra.length).equals(extra) : extra.subarray(0, pending.length).equals(pending);
+  }
+
+  private async pendingBytes(length: number) {
+    const fromDraft = this.draft === null ? Buffer.alloc(0) : await readAt(this.draft.handle, 0, Math.min(length, this.draft.size));
+    return fromDraft.length >= length ? fromDraft : Buffer.concat([fromDraft, Buffer.from(this.text)]);
+  }
+
+  /** A file that we know nothing of lies at our path: ours from before a crash, or the agent went on with it. */
+  private async adopt(handle: FileHandle, size: number): Promise<`written` | `nothing` | `again`> {
+    const ours = await this.pendingBytes(size);
+    const theirs = await readAt(handle, 0, Math.min(size, ours.length));
+    const common = Math.min(ours.length, theirs.length);
+    if (ours.subarray(0, common).equals(theirs.subarray(0, common))) {
+      const extra = size > ours.length ? await readAt(handle, ours.length, Math.min(size - ours.length, JUDGED)) : Buffer.alloc(0);
+      if (extra.length === 0 || this.target.judge(extra.toString(`utf8`)) === `opened`)
+        return size >= ours.length ? await this.keep(handle, size) : await this.create();
+      return await this.nextGeneration(`continued in ${this.adapter.name}`);
+    }
+    return await this.nextGeneration(`another file of its name was there`);
+  }
+
+  private async keep(handle: FileHandle, size: number): Promise<`nothing`> {
+    await this.dropDraft();
+    this.text = ``;
+    this.state.size = size;
+    this.state.tail = await tailHash(handle, size);
+    this.save();
+    return `nothing`;
+  }
+
+  private async create(): Promise<`written`> {
+    await this.spill();
+    const {path: file, handle} = this.draft!;
+    await handle.sync();
+    this.state.tail = await tailHash(handle, this.draft!.size);
+    this.state.size = this.draft!.size;
+    await handle.close();
+    await this.touch(file);
+    await rename(file, this.state.path);
+    this.draft = null;
+    this.save();
+    return `written`;
+  }
+
+  /** Appends what is pending, of which the file has `end - from` bytes already. */
+  private async append(handle: FileHandle, from: number, end: number): Promise<`written`> {
+    let skip = end - from;
+    let position = end;
+    const put = async (bytes: Buffer) => {
+      const rest = bytes.subarray(Math.min(skip, bytes.length));
+      skip -= bytes.length - rest.length;
+      let written = 0;
+      while (written < rest.length)
+        written += (await handle.write(rest, written, rest.length - written, position + written)).bytesWritten;
+      position += rest.length;
+    };
+    try {
+      for (let at = 0; this.draft !== null && at < this.draft.size; at += SPILL)
+        await put(await readAt(this.draft.handle, at, Math.min(SPILL, this.draft.size - at)));
+      await put(Buffer.from(this.text));
+      await handle.sync();
+    } catch (error) {
+      // A full disk: what we could not write whole is taken back; the agent is kept out, so that it is only ours.
+      await handle.truncate(end).catch(() => undefined);
+      throw error;
+    }
+    await this.dropDraft();
+    this.text = ``;
+    this.state.size = position;
+    this.state.tail = await tailHash(handle, position);
+    await this.touch(this.state.path);
+    this.save();
+    return `written`;
+  }
+
+  private async touch(file: string) {
+    const updated = this.writer?.updated();
+    const seconds = updated === undefined ? NaN : Date.parse(updated) / 1000;
+    if (Number.isFinite(seconds))
+      await utimes(file, seconds, seconds);
+  }
+
+  private save() {
+    const writer = this.writer!;
+    this.behind = `no`;
+    Object.assign(this.state, {seq: this.next, writer: writer.save(), report: writer.report()});
+    this.state.records = this.state.report.kept + this.state.report.reduced;
+    this.state.title = writer.title();
+    this.state.updated = writer.updated();
+  }
+
+  private async stop(reason: string): Promise<`nothing`> {
+    await this.discard();
+    this.state.stopped = reason;
+    return `nothing`;
+  }
+
+  /** The agent's file is the agent's now: leaves it alone and goes on in a new one. */
+  private async nextGeneration(reason: string): Promise<`again`> {
+    await this.discard();
+    const {id, generation, records, previous} = this.state;
+    const session = this.header().header.session;
+    this.state = {...newMirror(this.state.agent, this.target, session, generation + 1), previous: [...previous, {id, generation, records, reason}]};
+    this.next = 0;
+    this.behind = `replace`;
+    return `again`;
+  }
+
+  private async dropDraft() {
+    if (this.draft === null)
+      return;
+    await this.draft.handle.close();
+    await rm(this.draft.path, {force: true});
+    this.draft = null;
+  }
+}
+
+/** Compares a mirror's file with what was last written to it. Reads at most a megabyte. */
+export async function inspectMirror(target: TargetAdapter, state: MirrorState): Promise<Judgement> {
+  if (state.path === `` || state.size === 0)
+    return `same`;
+  const handle = await openRegular(state.path);
+  if (handle === null)
+    return `gone`;
+  try {
+    const {size} = await handle.stat();
+    if (size < state.size || await tailHash(handle, state.size) !== state.tail)
+      return `changed`;
+    if (size === state.size)
+      return `same`;
+    return target.judge((await readAt(handle, state.size, Math.min(size - state.size, JUDGED))).toString(`utf8`));
+  } finally {
+    await handle.close();
+  }
+}
+

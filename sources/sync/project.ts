@@ -1,0 +1,100 @@
+import {readdir, realpath}                         from 'node:fs/promises';
+import path                                        from 'node:path';
+
+import type {Machine}                              from '../agents/types.ts';
+import {openRepository, readWriter, SessionStore}  from '../store/index.ts';
+import type {Repository}                           from '../store/types.ts';
+import {makeFolder, readIfThere, removeIfThere, sizeOf, writeAtomic} from '../system/files.ts';
+
+import {DEFAULT_CONFIG, readConfig}                from './config.ts';
+import type {Config}                               from './config.ts';
+import {Checkpoints}                               from './state.ts';
+
+/** Where a project's own state lies, below the common git directory: one for all its worktrees. */
+export type StatePaths = {folder: string; spool: string; sessions: string; log: string; lock: string; worker: string; waking: string; paused: string; side: string};
+
+export type Project = {
+  machine: Machine;
+  repository: Repository;
+  /** Top of the working tree we were started in. */
+  root: string;
+  config: Config;
+  paths: StatePaths;
+  checkpoints: Checkpoints;
+};
+
+export function statePaths(commonDir: string): StatePaths {
+  const folder = path.join(commonDir, `session-sync`);
+  return {
+    folder,
+    spool: path.join(folder, `spool`),
+    sessions: path.join(folder, `sessions`),
+    log: path.join(folder, `log`),
+    lock: path.join(folder, `lock`),
+    worker: path.join(folder, `worker`),
+    waking: path.join(folder, `waking`),
+    paused: path.join(folder, `paused`),
+    side: path.join(folder, `files`),
+  };
+}
+
+/** The project of a folder. Throws StoreError where there is no repository, ConfigError where its configuration is broken. */
+export async function openProject(cwd: string, machine: Machine): Promise<Project> {
+  const repository = await openRepository(cwd, machine.env);
+  const root = repository.workTree ?? repository.commonDir;
+  const paths = statePaths(repository.commonDir);
+  const config = await readConfig(root) ?? DEFAULT_CONFIG;
+  return {machine, repository, root, config, paths, checkpoints: new Checkpoints(paths.sessions)};
+}
+
+/** Does this clone take part? */
+export async function isActive(project: Project): Promise<boolean> {
+  return await exists(project.paths.spool);
+}
+
+export async function activate(project: Project) {
+  for (const folder of [project.paths.folder, project.paths.spool, project.paths.sessions])
+    await makeFolder(folder);
+}
+
+export async function isPaused(project: Project) {
+  return await sizeOf(project.paths.paused) >= 0;
+}
+
+export async function setPaused(project: Project, paused: boolean) {
+  if (paused)
+    await writeAtomic(project.paths.paused, ``);
+  else
+    await removeIfThere(project.paths.paused);
+}
+
+export async function openStore(project: Project) {
+  return new SessionStore(project.repository, project.machine.env, await readWriter(project.repository));
+}
+
+/** Working folders of all worktrees of the repository: sessions of any of them belong to the project. */
+export async function projectFolders(project: Project): Promise<Array<string>> {
+  const {commonDir, workTree} = project.repository;
+  const folders = new Set<string>(workTree === null ? [] : [workTree]);
+  if (path.basename(commonDir) === `.git`)
+    folders.add(path.dirname(commonDir));
+
+  const worktrees = path.join(commonDir, `worktrees`);
+  const names = await readdir(worktrees).catch(() => []);
+  for (const name of names) {
+    // The file names the `.git` file of the worktree; one whose folder is gone has sessions still.
+    const gitFile = (await readIfThere(path.join(worktrees, name, `gitdir`)))?.trim();
+    if (gitFile && path.isAbsolute(gitFile))
+      folders.add(path.dirname(gitFile));
+  }
+  return [...folders].sort();
+}
+
+async function exists(folder: string) {
+  try {
+    await realpath(folder);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,102 @@
+import {hostname}                                  from 'node:os';
+
+import {agents}                                    from '../agents/index.ts';
+import type {AgentAdapter, LocatedSession}         from '../agents/types.ts';
+import {createRedactor}                            from '../redaction/index.ts';
+import type {Redactor}                             from '../redaction/index.ts';
+import {gitState, identity}                        from '../store/index.ts';
+import type {SessionStore}                         from '../store/index.ts';
+import {StoreError}                                from '../store/types.ts';
+
+import {LiveSession}                               from './live.ts';
+import type {LiveOptions, MirrorTarget}            from './live.ts';
+import {openStore, projectFolders}                 from './project.ts';
+import type {Project}                              from './project.ts';
+import type {Checkpoint}                           from './state.ts';
+
+/** What every session of one run shares. */
+export type SyncContext = {
+  project: Project;
+  store: SessionStore;
+  redactor: Redactor;
+  targets: Array<MirrorTarget>;
+  /** Targets that were asked for or found, but cannot be written, with the reason. */
+  skipped: Array<{agent: string; reason: string}>;
+};
+
+export async function openSync(project: Project): Promise<SyncContext> {
+  const {config, machine} = project;
+  const targets: Array<MirrorTarget> = [];
+  const skipped: SyncContext[`skipped`] = [];
+  for (const id of config.targets ?? [])
+    if (!agents.some(agent => agent.id === id && agent.target !== undefined))
+      skipped.push({agent: id, reason: `this version of session-sync cannot write into it`});
+
+  for (const adapter of agents) {
+    if (adapter.target === undefined || config.targets?.includes(adapter.id) === false || !await adapter.present(machine))
+      continue;
+    try {
+      targets.push({adapter, settings: await adapter.target.prepare(machine)});
+    } catch (error) {
+      skipped.push({agent: adapter.id, reason: (error as Error).message});
+    }
+  }
+  return {project, store: await openStore(project), redactor: openRedactor(project), targets, skipped};
+}
+
+function openRedactor({config}: Project) {
+  const {entropy, allow, rules} = config.redaction ?? {};
+  return createRedactor({...entropy !== undefined ? {entropy} : {}, ...allow ? {allow} : {}, ...rules ? {extra: rules} : {}});
+}
+
+export function liveOptions(context: SyncContext, adapter: AgentAdapter, located: LocatedSession): LiveOptions {
+  const {project} = context;
+  return {
+    project, adapter, located,
+    store: context.store,
+    redactor: context.redactor,
+    targets: context.targets.filter(target => target.adapter.id !== adapter.id),
+    gitState: async () => await gitState(project.repository, project.machine.env),
+    author: async () => await identity(project.repository, project.machine.env),
+    machineName: hostname(),
+  };
+}
+
+export type SyncOutcome = {session: string; records: number; commit?: string; waiting: Array<string>; checkpoint: Checkpoint};
+
+/**
+ * Brings one session up to date everywhere, once. Two tries: another process may have stored the session in between,
+ * which the ref tells; then everything is read again from where the store now is.
+ */
+export async function syncSession(
+  context: SyncContext, adapter: AgentAdapter, located: LocatedSession,
+  options: {register?: boolean; onProgress?: (bytes: number, of: number) => void} = {},
+): Promise<SyncOutcome> {
+  for (let attempt = 1; ; attempt++) {
+    const live = await LiveSession.open({...liveOptions(context, adapter, located), ...options.onProgress ? {onProgress: options.onProgress} : {}});
+    try {
+      const {records, waiting} = await live.pump();
+      const stored = await live.commit();
+      if (options.register !== false)
+        await live.register();
+      return {session: located.session, records, ...stored ? {commit: stored.commit} : {}, waiting, checkpoint: live.state()};
+    } catch (error) {
+      if (!(error instanceof StoreError) || error.code !== `REF_MOVED` || attempt > 1)
+        throw error;
+    } finally {
+      await live.close();
+    }
+  }
+}
+
+export type FoundSession = {adapter: AgentAdapter; located: LocatedSession};
+
+/** Sessions of the project in the stores of all agents that can be read, oldest first. */
+export async function findSessions(project: Project): Promise<Array<FoundSession>> {
+  const folders = await projectFolders(project);
+  const found: Array<FoundSession> = [];
+  for (const adapter of agents)
+    for (const located of await adapter.source?.locate(project.machine, folders) ?? [])
+      found.push({adapter, located});
+  return found.sort((a, b) => a.located.mtimeMs - b.located.mtimeMs || (a.located.session < b.located.session ? -1 : 1));
+}
