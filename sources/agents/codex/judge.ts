@@ -5,8 +5,15 @@
 const BOOKKEEPING = new Set([`thread_settings_applied`, `thread_name_updated`, `token_count`]);
 
 export function judge(tail: string): `opened` | `continued` {
-  return tail.split(`\n`).every(text => text.trim() === `` || isBookkeeping(text)) ? `opened` : `continued`;
+  const lines = tail.split(`\n`);
+  // A long tail may be handed over cut; the beginning of a line says enough.
+  const last = lines.pop()!;
+  return lines.every(text => text.trim() === `` || isBookkeeping(text)) && (last.trim() === `` || isBookkeeping(last) || BEGINS.test(last))
+    ? `opened`
+    : `continued`;
 }
+
+const BEGINS = new RegExp(`^\\{"timestamp":"[^"]*",(?:"ordinal":\\d+,)?"type":"event_msg","payload":\\{"type":"(?:${[...BOOKKEEPING].join(`|`)})"`);
 
 function isBookkeeping(text: string) {
   let value: unknown;

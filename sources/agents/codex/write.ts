@@ -18,7 +18,7 @@ import {clip, stringify}                                                     fro
 import {shapeCall}                                                           from './tools.ts';
 
 /** Codex 0.169.0 lists a session only when a prompt is shown within its first 210 lines. */
-const LINES_BEFORE_PROMPT = 100;
+const LINES_BEFORE_PROMPT = 190;
 
 /** Calls that may wait for a result at once; a source with more has lost them. */
 const OPEN_CALLS = 256;
@@ -129,6 +129,8 @@ export class CodexWriter implements RecordWriter {
     if (record.midTurn && this.state.turn) {
       this.item(message(`user`, pieces));
     } else {
+      if (!this.state.seen && this.state.lines + 2 * this.state.open.length > LINES_BEFORE_PROMPT)
+        this.showOrigin();
       this.closeCalls();
       this.closeTurn();
       this.openTurn(record);
