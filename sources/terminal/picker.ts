@@ -1,0 +1,10 @@
+import type {Readable, Writable} from 'node:stream';
+
+export type Choice = {value: string; label: string; hint?: string};
+
+/** Lets a person choose on their terminal, by typing or with the arrows; undefined when they leave. */
+export async function picker({stdin, stdout}: {stdin: Readable; stdout: Writable}, {message, options}: {message: string; options: Array<Choice>}): Promise<string | undefined> {
+  const {autocomplete, isCancel} = await import(`@clack/prompts`);
+  const chosen = await autocomplete({message, options, maxItems: 12, input: stdin, output: stdout});
+  return isCancel(chosen) ? undefined : String(chosen);
+}
