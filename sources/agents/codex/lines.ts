@@ -9,8 +9,9 @@ export const PROVEN = `0.169.0`;
 
 export type Payload = {[key: string]: Json};
 
-export function line(time: string, type: string, payload: Payload, metadata?: Payload): string {
-  return `${stringify({timestamp: time, type, payload, ...metadata ? {metadata} : {}})}\n`;
+/** One line; `payload` as JSON text, since the items of the model are needed as text once more. */
+export function line(time: string, type: string, payload: string, metadata?: Payload): string {
+  return `{"timestamp":${stringify(time)},"type":"${type}","payload":${payload}${metadata ? `,"metadata":${stringify(metadata)}` : ``}}\n`;
 }
 
 /** A message as the model sees it. */
@@ -25,7 +26,7 @@ export function message(role: `user` | `assistant`, content: Array<Json>): Paylo
 export function sessionMeta({header, id, cwd, settings}: WriterTarget): string {
   const created = createdOf(header.created);
   const git = gitOf(header);
-  return line(created, `session_meta`, {
+  return line(created, `session_meta`, stringify({
     id,
     session_id: id,
     timestamp: created,
@@ -36,7 +37,7 @@ export function sessionMeta({header, id, cwd, settings}: WriterTarget): string {
     thread_source: `user`,
     model_provider: providerOf(settings),
     ...git ? {git} : {},
-  });
+  }));
 }
 
 function providerOf(settings: Json): string {

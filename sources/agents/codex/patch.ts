@@ -25,7 +25,8 @@ export function updatePatch(file: string, edits: EditArgs[`edits`]): string {
 
 /** The patch for a whole file. Codex 0.169.0 takes an Add File for a file that exists, and replaces it. */
 export function addPatch(file: string, content: string): string {
-  return envelope([`*** Add File: ${file}`, ...linesOf(content).map(line => `+${line}`)]);
+  const body = content.endsWith(`\n`) ? content.slice(0, -1) : content;
+  return envelope([`*** Add File: ${file}`, ...content === `` ? [] : [`+${body.replaceAll(`\n`, `\n+`)}`]]);
 }
 
 function envelope(lines: Array<string>) {

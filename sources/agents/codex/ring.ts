@@ -1,12 +1,13 @@
 /** The response items of one record, as JSON texts. */
 export type Entry = {seq: number; items: Array<string>};
 
-const RECORDS    = 64;
+const RECORDS    = 128;
 const CHARACTERS = 256 * 1024;
 
 /**
  * What the model was last sent, record by record: a compaction keeps some of the records right before it, and Codex wants
- * their items written out once more. Bounded in number and size, so that it can be saved with the writer's state.
+ * their items written out once more. A record without items is remembered as well: it is not missing. Bounded in number
+ * and size, so that it can be saved with the writer's state. What a compaction repeats is not cut again by Codex.
  */
 export class Ring {
   private size: number;
@@ -16,10 +17,11 @@ export class Ring {
   }
 
   add(seq: number, items: Array<string>) {
-    if (items.length === 0)
+    // One huge record must not push out all that came before it.
+    const entry = {seq, items};
+    if (sizeOf(entry) > CHARACTERS / 2)
       return;
 
-    const entry = {seq, items};
     this.entries.push(entry);
     this.size += sizeOf(entry);
     while (this.entries.length > RECORDS || this.size > CHARACTERS)

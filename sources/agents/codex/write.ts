@@ -240,12 +240,12 @@ export class CodexWriter implements RecordWriter {
 
   /** From here on the model gets the summary, the records that were kept, and what follows: measured with 0.169.0. */
   private compaction(record: CompactionRecord): Outcome {
-    const kept: Array<Payload> = [];
+    const kept: Array<string> = [];
     const missing: Array<number> = [];
     for (const seq of record.keep ?? []) {
       const items = this.ring.get(seq);
       if (items)
-        kept.push(...items.map(item => JSON.parse(item) as Payload));
+        kept.push(...items);
       else
         missing.push(seq);
     }
@@ -256,10 +256,8 @@ export class CodexWriter implements RecordWriter {
     this.state.open = this.state.open.map(open => keep.has(open.seq) ? open : {...open, hidden: true});
 
     const summary = summaryText(record.summary);
-    this.lines.push(line(this.time(), `compacted`, {
-      message: summary,
-      replacement_history: [message(`user`, [{type: `input_text`, text: summary}]), ...kept],
-    }));
+    const history = [stringify(message(`user`, [{type: `input_text`, text: summary}])), ...kept];
+    this.lines.push(line(this.time(), `compacted`, `{"message":${stringify(summary)},"replacement_history":[${history.join(`,`)}]}`));
     this.event({type: `context_compacted`});
 
     if (missing.length > 0)
@@ -300,12 +298,13 @@ export class CodexWriter implements RecordWriter {
   }
 
   private item(payload: Payload, metadata?: Payload) {
-    this.lines.push(line(this.time(), `response_item`, payload, metadata));
-    this.items.push(stringify(payload));
+    const text = stringify(payload);
+    this.lines.push(line(this.time(), `response_item`, text, metadata));
+    this.items.push(text);
   }
 
   private event(payload: Payload) {
-    this.lines.push(line(this.time(), `event_msg`, payload));
+    this.lines.push(line(this.time(), `event_msg`, stringify(payload)));
   }
 
   private showPrompt(text: string) {
@@ -364,7 +363,7 @@ export class CodexWriter implements RecordWriter {
   private closeCall(open: OpenCall) {
     this.showCall(open, {Err: `aborted`});
     const type = open.custom ? `custom_tool_call_output` : `function_call_output`;
-    this.lines.push(line(this.time(), `response_item`, {type, call_id: apiName(open.call), output: `aborted`}));
+    this.lines.push(line(this.time(), `response_item`, stringify({type, call_id: apiName(open.call), output: `aborted`})));
     this.state.open = this.state.open.filter(other => other !== open);
     this.state.closed = [...this.state.closed, open.call].slice(-CLOSED_CALLS);
   }
