@@ -26,7 +26,7 @@ const SECONDS = 5;
  * Takes an exclusive `flock(2)` on a file, which is made when missing (0600, its folder 0700) and never removed. Resolves
  * `null` at once when somebody else holds it; throws `NoFlockError` when this machine has no way to take one.
  *
- * Node has no `flock`. The lock belongs to the open file description, not to the process that asks for it: a helper that
+ * Node has no `flock`. The lock belongs to the open file description, not to the process that asks for it: a program that
  * inherits the descriptor takes the lock and exits, and it stays ours until we close the descriptor.
  */
 export async function tryLock(file: string, {env}: {env?: NodeJS.ProcessEnv} = {}): Promise<Lock | null> {
@@ -73,7 +73,7 @@ async function lockDescriptor(fd: number, env: NodeJS.ProcessEnv | undefined): P
   throw new NoFlockError(`Cannot lock a file here: neither flock nor perl is there, or the file system has no locks`);
 }
 
-/** Exit code of the helper; `null` when it could not be started or did not end in time. */
+/** Exit code of the program; `null` when it could not be started or did not end in time. */
 function run(command: string, args: Array<string>, fd: number, env: NodeJS.ProcessEnv | undefined): Promise<number | null> {
   return new Promise(resolve => {
     const child = spawn(command, args, {stdio: [`ignore`, `ignore`, `ignore`, fd], timeout: SECONDS * 1000, killSignal: `SIGKILL`, ...env ? {env} : {}});
