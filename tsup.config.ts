@@ -10,6 +10,10 @@ const shared = {
   noExternal: [/.*/],
   // Some bundled packages are CommonJS and call require() for Node's own modules.
   banner: {js: `import {createRequire as __createRequire} from 'node:module'; const require = __createRequire(import.meta.url);`},
+  // The CommonJS builds of some packages (jsonc-parser) load their parts in a way that a bundler cannot follow.
+  esbuildOptions(options: {mainFields?: Array<string>}) {
+    options.mainFields = [`module`, `main`];
+  },
   minify: false,
   sourcemap: false,
 };
