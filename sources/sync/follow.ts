@@ -1,3 +1,4 @@
+import {isAscii}         from 'node:buffer';
 import {TextDecoder}     from 'node:util';
 
 import type {Json}       from '../interchange/index.ts';
@@ -76,11 +77,16 @@ export async function * follow(file: string, offset: number, end = Infinity): As
 function parseLine(bytes: Buffer, offset: number, length: number, decoder: TextDecoder): FollowedLine {
   let text: string;
   let invalid = false;
-  try {
-    text = decoder.decode(bytes);
-  } catch {
-    text = bytes.toString(`utf8`);
-    invalid = true;
+  // Most lines are ASCII, which is found and decoded ten times as fast as UTF-8.
+  if (isAscii(bytes)) {
+    text = bytes.latin1Slice();
+  } else {
+    try {
+      text = decoder.decode(bytes);
+    } catch {
+      text = bytes.toString(`utf8`);
+      invalid = true;
+    }
   }
 
   let value: Json | undefined;
