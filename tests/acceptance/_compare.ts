@@ -10,8 +10,8 @@ export type Difference = {
   extra: Array<string>;
 };
 
-/** Notes of Claude Code 2.1.330 to itself; no words of a person or a model. */
-const HARNESS = /^\s*(<local-command-caveat>|<local-command-stdout>|<command-name>|\[Request interrupted by user|No response requested\.$)/;
+/** Notes of the agents to themselves (Claude Code 2.1.330, Codex 0.169.0); no words of a person or a model. */
+const HARNESS = /^\s*(<turn_aborted>|<local-command-caveat>|<local-command-stdout>|<command-name>|\[Request interrupted by user|No response requested\.$)/;
 
 /** Arguments that only colour how a call is shown, by tool; Codex has no place for them on its own tools. */
 const SHOWN_ONLY: {[tool: string]: Array<string>} = {

@@ -67,6 +67,11 @@ export function namesOf(machine: Machine): Names {
   return [[machine.project, `<root>`], [machine.home, `<home>`], [slugOf(machine.project), `<slug>`], [machine.env.TMPDIR!, `<tmp>`]];
 }
 
+/** Names for the comparison of a session on one machine with the same on another, or with its mirror on the same. */
+export function names(source: Machine, target: Machine): {sourceNames: Names; targetNames: Names} {
+  return {sourceNames: namesOf(source), targetNames: namesOf(target)};
+}
+
 /** Pushes alice's sessions, clones the project for bob where he has none, and pulls them there. */
 export async function carryOver(alice: Machine, bob: Machine, remote: string): Promise<void> {
   succeeded(await alice.sessionSync(`push`));

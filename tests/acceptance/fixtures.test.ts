@@ -2,7 +2,7 @@ import {afterEach, describe, expect, test} from 'vitest';
 
 import {agentsAreHere, claudeReceives, codexReceives, codexThread} from './_agents.ts';
 import {compare}               from './_compare.ts';
-import {carryOver, fixtureNames, fixtureProject, mirrorOf, namesOf, placeFixture, resumeIdIn, succeeded, twoMachines} from './_journey.ts';
+import {carryOver, fixtureNames, fixtureProject, mirrorOf, names, placeFixture, resumeIdIn, succeeded, twoMachines} from './_journey.ts';
 import type {World}            from './_world.ts';
 
 const NOTHING = {missing: [], extra: []};
@@ -25,15 +25,14 @@ describe.runIf(agentsAreHere())(`recorded sessions of Claude Code`, () => {
     const source = await claudeReceives(alice, session);
     expect(source.length).toBeGreaterThan(0);
     const mirror = await mirrorOf(alice);
-    expect(compare(source, await codexReceives(alice, mirror)), `Codex on the same machine`).toEqual(NOTHING);
+    expect(compare(source, await codexReceives(alice, mirror), names(alice, alice)), `Codex on the same machine`).toEqual(NOTHING);
     const {listed, thread} = await codexThread(alice, mirror);
     expect({listed, titled: Boolean(thread.title)}).toEqual({listed: true, titled: true});
 
     await carryOver(alice, bob, remote);
-    const names = {sourceNames: namesOf(alice), targetNames: namesOf(bob)};
     const id = resumeIdIn(succeeded(await bob.sessionSync(`restore`, session, `--agent`, `codex`)), `codex`);
-    expect(compare(source, await codexReceives(bob, id), names), `Codex on the other machine`).toEqual(NOTHING);
+    expect(compare(source, await codexReceives(bob, id), names(alice, bob)), `Codex on the other machine`).toEqual(NOTHING);
     succeeded(await bob.sessionSync(`restore`, session, `--agent`, `claude-code`));
-    expect(compare(source, await claudeReceives(bob, session), names), `Claude Code on the other machine`).toEqual(NOTHING);
+    expect(compare(source, await claudeReceives(bob, session), names(alice, bob)), `Claude Code on the other machine`).toEqual(NOTHING);
   });
 });

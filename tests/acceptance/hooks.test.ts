@@ -4,7 +4,7 @@ import {afterEach, describe, expect, test} from 'vitest';
 
 import {agentsAreHere, claudeReceives, codexReceives, runClaude} from './_agents.ts';
 import {compare}               from './_compare.ts';
-import {mirrorOf, transcriptOf, twoMachines} from './_journey.ts';
+import {mirrorOf, names, transcriptOf, twoMachines} from './_journey.ts';
 import type {Script}           from './_model.ts';
 import {jsonLines}             from './_world.ts';
 import type {Machine, World}   from './_world.ts';
@@ -48,7 +48,7 @@ describe.runIf(agentsAreHere())(`the hooks in Claude Code`, () => {
     await alice.settled();
     const source = await claudeReceives(alice, run.session!);
     expect(source.filter(item => item.kind === `call`)).toHaveLength(20);
-    expect(compare(source, await codexReceives(alice, await mirrorOf(alice)))).toEqual({missing: [], extra: []});
+    expect(compare(source, await codexReceives(alice, await mirrorOf(alice)), names(alice, alice))).toEqual({missing: [], extra: []});
   });
 
   test(`do nothing for somebody who does not have the program`, async () => {

@@ -4,7 +4,7 @@ import {afterAll, beforeAll, describe, expect, test} from 'vitest';
 
 import {agentsAreHere, claudeReceives, codexContinue, codexLast, codexReceives, codexThread, runClaude} from './_agents.ts';
 import {compare}               from './_compare.ts';
-import {carryOver, contentsOf, mirrorOf, namesOf, resumeIdIn, rolloutOf, succeeded, transcriptOf, twoMachines} from './_journey.ts';
+import {carryOver, contentsOf, mirrorOf, names, namesOf, resumeIdIn, rolloutOf, succeeded, transcriptOf, twoMachines} from './_journey.ts';
 import type {Script}           from './_model.ts';
 import type {Machine, World}   from './_world.ts';
 
@@ -82,7 +82,7 @@ describe.runIf(agentsAreHere())(`a session of Claude Code`, () => {
   step(`is in Codex when the turn ends: every prompt, text, call and result, in order and once`, async () => {
     const source = await claudeReceives(alice, session);
     expect(source.filter(item => item.kind === `call`)).toHaveLength(15);
-    expect(compare(source, await codexReceives(alice, mirror))).toEqual(NOTHING);
+    expect(compare(source, await codexReceives(alice, mirror), names(alice, alice))).toEqual(NOTHING);
   });
 
   step(`stands in Codex's list under its first prompt, and can be read there`, async () => {
@@ -115,7 +115,7 @@ describe.runIf(agentsAreHere())(`a session of Claude Code`, () => {
     const output = succeeded(await bob.sessionSync(`restore`, session, `--agent`, `codex`));
     const id = resumeIdIn(output, `codex`);
     const received = await codexReceives(bob, id);
-    expect(compare(await claudeReceives(alice, session), received, {sourceNames: namesOf(alice), targetNames: namesOf(bob)})).toEqual(NOTHING);
+    expect(compare(await claudeReceives(alice, session), received, names(alice, bob))).toEqual(NOTHING);
     expect(JSON.stringify(received)).not.toContain(alice.home);
 
     expect(await codexLast(bob)).toBe(id);
@@ -126,9 +126,8 @@ describe.runIf(agentsAreHere())(`a session of Claude Code`, () => {
   step(`goes on in Claude Code there as if it had been made there`, async () => {
     const output = succeeded(await bob.sessionSync(`restore`, session, `--agent`, `claude-code`));
     expect(resumeIdIn(output, `claude`)).toBe(session);
-    const names = {sourceNames: namesOf(alice), targetNames: namesOf(bob)};
     const [source, received] = [await claudeReceives(alice, session), await claudeReceives(bob, session)];
-    expect(compare(source, received, names)).toEqual(NOTHING);
+    expect(compare(source, received, names(alice, bob))).toEqual(NOTHING);
     expect(received.map(item => item.kind)).toEqual(source.map(item => item.kind));
 
     // Byte for byte, but for the paths.
@@ -159,10 +158,9 @@ describe.runIf(agentsAreHere())(`a session of Claude Code`, () => {
     expect((await readFile(rolloutOf(bob, id), `utf8`)).startsWith(rollout)).toBe(true);
     expect((await readFile(transcriptOf(bob, session), `utf8`)).startsWith(transcript)).toBe(true);
 
-    const names = {sourceNames: namesOf(alice), targetNames: namesOf(bob)};
     const source = await claudeReceives(alice, session);
-    expect(compare(source, await codexReceives(bob, id), names)).toEqual(NOTHING);
-    expect(compare(source, await claudeReceives(bob, session), names)).toEqual(NOTHING);
+    expect(compare(source, await codexReceives(bob, id), names(alice, bob))).toEqual(NOTHING);
+    expect(compare(source, await claudeReceives(bob, session), names(alice, bob))).toEqual(NOTHING);
   });
 
   step(`is left alone in Codex once Codex has gone on with it, and gets a new mirror`, async () => {
@@ -176,7 +174,7 @@ describe.runIf(agentsAreHere())(`a session of Claude Code`, () => {
     expect(status).toContain(mirror);
     const next = [...status.matchAll(/codex resume ([0-9a-f-]{36})/g)].map(match => match[1]!).find(id => id !== mirror);
     expect(next, status).toBeDefined();
-    expect(compare(await claudeReceives(alice, session), await codexReceives(alice, next!))).toEqual(NOTHING);
+    expect(compare(await claudeReceives(alice, session), await codexReceives(alice, next!), names(alice, alice))).toEqual(NOTHING);
     const heard = await codexReceives(alice, mirror);
     expect(heard.filter(item => item.kind === `reply`).at(-1)).toEqual({kind: `reply`, text: `Codex thinks so too.`});
   });
