@@ -79,7 +79,7 @@ function parseLine(bytes: Buffer, offset: number, length: number, decoder: TextD
   let invalid = false;
   // Most lines are ASCII, which is found and decoded ten times as fast as UTF-8.
   if (isAscii(bytes)) {
-    text = bytes.latin1Slice();
+    text = bytes.toString(`latin1`);
   } else {
     try {
       text = decoder.decode(bytes);
