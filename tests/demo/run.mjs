@@ -153,7 +153,7 @@ async function demo(alice, bob) {
   writeFileSync(join(alice.project, `README.md`), `# Shop\n`);
   for (const {home} of [alice, bob])
     mkdirSync(join(home, `.codex`));
-  mkdirSync(join(alice.home, `.claude`));
+  mkdirSync(join(alice.home, `.claude`, `projects`), {recursive: true});
   for (const args of [[`init`, `-q`], [`add`, `-A`], [`commit`, `-q`, `-m`, `The shop as it is`], [`init`, `-q`, `--bare`, remote], [`remote`, `add`, `origin`, remote]])
     run(alice, `git`, args, {quiet: true});
   say(`   ${alice.project}`);
