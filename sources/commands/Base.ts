@@ -2,8 +2,9 @@ import {Command, Option, UsageError}       from 'clipanion';
 import type {BaseContext}                  from 'clipanion';
 
 import type {Machine}                      from '../agents/types.ts';
+import type {SessionStore}                 from '../store/index.ts';
 import {acquire, runningWorker}            from '../sync/exclusive.ts';
-import {isActive, openProject}             from '../sync/project.ts';
+import {isActive, openProject, openStore}  from '../sync/project.ts';
 import type {Project}                      from '../sync/project.ts';
 import {safe}                              from '../terminal/safe.ts';
 
@@ -36,6 +37,7 @@ export abstract class BaseCommand extends Command<Context> {
   });
 
   protected warnings: Array<string> = [];
+  private readonly stores: Array<SessionStore> = [];
 
   abstract run(): Promise<number>;
 
@@ -51,6 +53,9 @@ export abstract class BaseCommand extends Command<Context> {
         throw new UsageError(message);
       this.print({ok: false, error: {code, message}});
       return 1;
+    } finally {
+      for (const store of this.stores)
+        await store.close();
     }
   }
 
@@ -88,6 +93,13 @@ export abstract class BaseCommand extends Command<Context> {
     if (!await isActive(project))
       throw new CommandError(`NOT_INITIALISED`, `session-sync is not set up in this clone. Run \`session-sync init\` first.`);
     return project;
+  }
+
+  /** The project's session store; closed when the command ends. */
+  protected async store(project: Project): Promise<SessionStore> {
+    const store = await openStore(project);
+    this.stores.push(store);
+    return store;
   }
 
   /** Runs `work` while no other sync runs in this repository. */

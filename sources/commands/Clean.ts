@@ -2,8 +2,8 @@ import {Command, Option}                     from 'clipanion';
 
 import {agentById}                           from '../agents/index.ts';
 import {removeRefs}                          from '../store/index.ts';
+import type {SessionStore}                   from '../store/index.ts';
 import {inspectMirror}                       from '../sync/mirror.ts';
-import {openStore}                           from '../sync/project.ts';
 import type {Project}                        from '../sync/project.ts';
 import {removeIfThere, sizeOf}               from '../system/files.ts';
 import {age}                                 from '../terminal/age.ts';
@@ -40,7 +40,7 @@ export class CleanCommand extends BaseCommand {
   async run() {
     const before = this.context.now().getTime() - this.bound();
     const project = await this.project();
-    const store = await openStore(project);
+    const store = await this.store(project);
     const {sessions} = await knownSessions(project, store);
     const old = sessions.filter(({updated, where}) => where !== `remote` && updated !== undefined && Date.parse(updated) < before);
     const removed: Array<string> = [];
@@ -73,7 +73,7 @@ export class CleanCommand extends BaseCommand {
     return `${session.slice(0, 8)} ${safe(title ?? ``, {width: 50})} (${age(updated!, this.context.now().getTime())})`;
   }
 
-  private async remove(project: Project, store: Awaited<ReturnType<typeof openStore>>, session: KnownSession) {
+  private async remove(project: Project, store: SessionStore, session: KnownSession) {
     const own = session.stored === undefined ? [] : [session.stored.newest, ...session.stored.copies, ...session.stored.others].filter(({remote}) => remote === undefined);
     await removeRefs(store, own);
     const {checkpoint} = session;

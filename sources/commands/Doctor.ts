@@ -4,10 +4,11 @@ import {access}                             from 'node:fs/promises';
 import path                                 from 'node:path';
 
 import {agents}                             from '../agents/index.ts';
+import type {HookAdapter}                   from '../agents/types.ts';
 import {gitVersion}                         from '../store/index.ts';
 import {readSpool}                          from '../sync/spool.ts';
 import {runningWorker}                      from '../sync/exclusive.ts';
-import {isActive, isPaused, openStore}      from '../sync/project.ts';
+import {isActive, isPaused}      from '../sync/project.ts';
 import type {Project}                       from '../sync/project.ts';
 import {readIfThere}                        from '../system/files.ts';
 import {safe}                               from '../terminal/safe.ts';
@@ -95,14 +96,15 @@ export class DoctorCommand extends BaseCommand {
     }
   }
 
-  private async checkHooks(project: Project, name: string, hooks: NonNullable<(typeof agents)[number][`hooks`]>) {
-    const states = await Promise.all([false, true].map(async local => {
-      const text = await readIfThere(hooks.settingsPath(project.root, {local}));
-      return text === null ? `no` : hooks.installed(text);
-    })).catch(error => {
-      this.add(`problem`, name, (error as Error).message);
-      return [];
-    });
+  private async checkHooks(project: Project, name: string, hooks: HookAdapter) {
+    const states: Array<ReturnType<HookAdapter[`installed`]>> = [];
+    for (const local of [false, true]) {
+      try {
+        states.push(hooks.installed(await readIfThere(hooks.settingsPath(project.root, {local}))));
+      } catch (error) {
+        this.add(`problem`, name, (error as Error).message);
+      }
+    }
     if (states.includes(`yes`))
       this.add(`ok`, name, `hooks are registered`);
     else if (await isActive(project))
@@ -123,7 +125,7 @@ export class DoctorCommand extends BaseCommand {
   }
 
   private async checkSessions(project: Project) {
-    const {sessions, problems} = await knownSessions(project, await openStore(project));
+    const {sessions, problems} = await knownSessions(project, await this.store(project));
     const redactions: {[rule: string]: number} = {};
     for (const {session, checkpoint, stored} of sessions) {
       for (const [rule, count] of Object.entries(checkpoint?.redactions ?? stored?.newest.header.redactions ?? {}))

@@ -1,6 +1,5 @@
 import {Command, Option}                from 'clipanion';
 
-import {openStore}                      from '../sync/project.ts';
 import {defaultRemote, remoteSessions}  from '../store/index.ts';
 import {age}                            from '../terminal/age.ts';
 import {safe}                           from '../terminal/safe.ts';
@@ -31,7 +30,7 @@ export class ListCommand extends BaseCommand {
     if (this.remote)
       return await this.listRemote();
 
-    const {sessions, problems} = await knownSessions(project, await openStore(project));
+    const {sessions, problems} = await knownSessions(project, await this.store(project));
     const now = this.context.now().getTime();
     if (sessions.length === 0)
       this.say(`No session is known here. \`session-sync sync\` catches up with older ones, \`session-sync pull\` fetches those of others.`);

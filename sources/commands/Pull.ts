@@ -2,7 +2,6 @@ import {Command, Option}             from 'clipanion';
 
 import {isSafeId}                    from '../interchange/index.ts';
 import {defaultRemote, pull}         from '../store/index.ts';
-import {openStore}                   from '../sync/project.ts';
 import {progress}                    from '../terminal/progress.ts';
 import {safe}                        from '../terminal/safe.ts';
 
@@ -34,7 +33,7 @@ export class PullCommand extends BaseCommand {
     if (this.session !== undefined && !isSafeId(this.session))
       throw new CommandError(`BAD_SESSION_ID`, `${safe(this.session)} is no session id.`);
     const remote = await defaultRemote(project.repository, env, this.remote ?? project.config.remote);
-    const store = await openStore(project);
+    const store = await this.store(project);
 
     const bar = await progress(this.context);
     bar.update(`fetching from ${safe(remote)}`);

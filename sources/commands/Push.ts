@@ -1,7 +1,6 @@
 import {Command, Option}             from 'clipanion';
 
 import {defaultRemote, push}         from '../store/index.ts';
-import {openStore}                   from '../sync/project.ts';
 import {progress}                    from '../terminal/progress.ts';
 import {safe}                        from '../terminal/safe.ts';
 
@@ -31,7 +30,7 @@ export class PushCommand extends BaseCommand {
   async run() {
     const project = await this.project();
     const {env} = this.context.machine;
-    const store = await openStore(project);
+    const store = await this.store(project);
     const remote = await defaultRemote(project.repository, env, this.remote ?? project.config.remote);
     const only = this.sessions === undefined ? undefined : await (async () => {
       const {sessions} = await knownSessions(project, store);

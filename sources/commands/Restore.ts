@@ -9,7 +9,8 @@ import {restore}                               from '../restore/restore.ts';
 import type {Restored}                         from '../restore/restore.ts';
 import {remember}                              from '../restore/remembered.ts';
 import {addWorktree, distance, gitState}       from '../store/index.ts';
-import {openProject, openStore}                from '../sync/project.ts';
+import type {SessionStore}                     from '../store/index.ts';
+import {openProject}                from '../sync/project.ts';
 import type {Project}                          from '../sync/project.ts';
 import {sizeOf}                                from '../system/files.ts';
 import {age}                                   from '../terminal/age.ts';
@@ -55,7 +56,7 @@ export class RestoreCommand extends BaseCommand {
 
   async run() {
     const project = await this.project();
-    const store = await openStore(project);
+    const store = await this.store(project);
     const session = await this.choose(await this.candidates(project, store));
     if (session === null)
       return this.done({cancelled: true}, 1);
@@ -94,7 +95,7 @@ export class RestoreCommand extends BaseCommand {
     return this.done({session: session.session, cwd: place.root, dryRun: this.dryRun, restored, failed, differences}, failed.length > 0 ? 2 : 0);
   }
 
-  private async candidates(project: Project, store: Awaited<ReturnType<typeof openStore>>) {
+  private async candidates(project: Project, store: SessionStore) {
     const {sessions, problems} = await knownSessions(project, store);
     for (const problem of problems)
       this.warn(`${safe(problem.ref)} was left out: ${problem.message}`);
@@ -160,7 +161,7 @@ export class RestoreCommand extends BaseCommand {
       if (mirror !== undefined && adapter.target !== undefined)
         return {...known, agent: adapter.id, id: mirror.id, path: mirror.path, command: adapter.target.resumeCommand(mirror.id), records: mirror.records, report: mirror.report, note: `it is mirrored live on this machine`};
     }
-    const store = await openStore(place);
+    const store = await this.store(place);
     return await restore({project: place, store, stored: session.stored!.newest, adapter, cwd: place.root, dryRun: this.dryRun, ...at !== undefined ? {at} : {}});
   }
 

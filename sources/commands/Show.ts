@@ -3,7 +3,6 @@ import {Command, Option}                  from 'clipanion';
 import {linearize}                        from '../interchange/index.ts';
 import type {FidelityReport, NeutralRecord, Part} from '../interchange/index.ts';
 import {readHistory}                      from '../restore/history.ts';
-import {openStore}                        from '../sync/project.ts';
 import type {Project}                     from '../sync/project.ts';
 import {safe}                             from '../terminal/safe.ts';
 
@@ -33,7 +32,7 @@ export class ShowCommand extends BaseCommand {
 
   async run() {
     const project = await this.project();
-    const store = await openStore(project);
+    const store = await this.store(project);
     const {sessions} = await knownSessions(project, store);
     const session = chooseSession(sessions, this.session);
     const header = session.stored?.newest.header;
@@ -88,7 +87,7 @@ export class ShowCommand extends BaseCommand {
     const {machine} = this.context;
     const roots = {...stored.header.roots, root: project.root, home: machine.home, tmp: machine.tmp};
     const records: Array<NeutralRecord> = [];
-    for await (const record of readHistory(await openStore(project), stored, {roots, platform: machine.platform, repairs: []}))
+    for await (const record of readHistory(await this.store(project), stored, {roots, platform: machine.platform, repairs: []}))
       records.push(withoutData(record));
     return this.branches ? records : linearize(records);
   }

@@ -1,7 +1,7 @@
 import {Command, Option}                   from 'clipanion';
 
 import {agentById}                         from '../agents/index.ts';
-import {isActive, isPaused, openStore}     from '../sync/project.ts';
+import {isActive, isPaused}     from '../sync/project.ts';
 import {runningWorker}                     from '../sync/exclusive.ts';
 import {age}                               from '../terminal/age.ts';
 import {safe}                              from '../terminal/safe.ts';
@@ -32,7 +32,7 @@ export class StatusCommand extends BaseCommand {
     const project = await this.project();
     const active = await isActive(project);
     const paused = await isPaused(project);
-    const store = await openStore(project);
+    const store = await this.store(project);
     const {sessions, problems} = await knownSessions(project, store);
     const here = sessions.filter(session => session.checkpoint !== undefined || session.where !== `remote`);
     const shown = this.all ? here : here.slice(0, SHOWN);

@@ -100,6 +100,8 @@ class Follower {
       process.off(`SIGHUP`, stop);
       for (const {live} of this.sessions.values())
         await live?.close();
+      for (const {store} of this.contexts.values())
+        await store.close();
     }
   }
 

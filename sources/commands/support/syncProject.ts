@@ -59,6 +59,7 @@ export async function syncProject(project: Project, options: Options): Promise<S
     }
   } finally {
     bar.clear();
+    await sync.store.close();
   }
   return summary;
 }
