@@ -1,0 +1,16 @@
+export * from './types.ts';
+export {addWorktree, defaultRemote, distance, gitState, gitVersion, identity, maintain, publicUrl, remotes} from './facts.ts';
+export {readIndex, updateIndex}                     from './discovery.ts';
+export type {IndexEntry}                            from './discovery.ts';
+export {openFallback, openWithoutGit}               from './fallback.ts';
+export {cleanText, gitEnv}                          from './git.ts';
+export {verifyHeader}                               from './header.ts';
+export {isSafeFileName, parseStream}                from './layout.ts';
+export {openRepository, readWriter}                 from './repository.ts';
+export {newest, unionRefs}                          from './read.ts';
+export type {Stored}                                from './read.ts';
+export {packRefs}                                   from './refs.ts';
+export {SessionStore, removeRefs}                   from './store.ts';
+export type {StoreOptions, StoreProblem}            from './store.ts';
+export {isPushed, pull, push, remoteRefs, remoteSessions} from './transport.ts';
+export type {PullResult, PushResult, PushedRef, TransportOptions} from './transport.ts';

@@ -1,0 +1,261 @@
+import {readIndex, refOf, updateIndex}   from './discovery.ts';
+import type {IndexEntry}                 from './discovery.ts';
+import {defaultRemote}                   from './facts.ts';
+import {cleanText, gitError, runGit}      from './git.ts';
+import type {GitOptions, MachineEnv}     from './git.ts';
+import {
+  INDEX_REFS, SESSION_REFS, TRACKING_REFS, OBJECT_ID, checkId, indexRef, parseIndexRef, parseSessionRef, sessionRef, shadowRef, shardOf, trackingRef,
+} from './layout.ts';
+import {CatFile}                         from './objects.ts';
+import {packRefs, updateRefs}            from './refs.ts';
+import type {RefChange}                  from './refs.ts';
+import type {SessionStore, StoreProblem} from './store.ts';
+import type {Repository, StoredHeader}   from './types.ts';
+
+/** Refs of one `git push`; a batch that fails as a whole is tried again in smaller ones. */
+const BATCH       = 200;
+const SMALL_BATCH = 25;
+
+export type TransportOptions = {
+  /** A remote of the user's configuration; `defaultRemote` says which where it is left out. */
+  remote?: string;
+  /** A person sits in front: git may ask for a password. */
+  tty?: boolean;
+  /** Lines of git's own progress. */
+  onProgress?: (text: string) => void;
+};
+
+export type PushedRef = {ref: string; session?: string; from: string | null; to: string};
+export type PushResult = {
+  remote: string;
+  /** With `dryRun`: what would be pushed. */
+  pushed: Array<PushedRef>;
+  upToDate: Array<PushedRef>;
+  rejected: Array<PushedRef & {reason: string}>;
+};
+
+/**
+ * Pushes the refs that this clone has written, each on its own and never by force, and (unless `sessions` chooses some)
+ * its index. The shadow of what the
+ * remote then has is dropped, and the tracking refs are set to it.
+ *
+ * Throws NO_REMOTE, GIT_FAILED (no connection, no rights …). Refs that the remote refuses are in `rejected`.
+ */
+export async function push(store: SessionStore, options: TransportOptions & {sessions?: Array<string>; dryRun?: boolean} = {}): Promise<PushResult> {
+  const {repo, env, writer} = store;
+  const remote  = await defaultRemote(repo, env, options.remote);
+  const theirs  = await remoteRefs(repo, env, remote, options);
+  const result: PushResult = {remote, pushed: [], upToDate: [], rejected: []};
+
+  await store.healShadow();
+  // Who pushes chosen sessions has not asked to name the others there, and the index names all.
+  const withIndex = options.sessions === undefined;
+  if (withIndex && !options.dryRun)
+    await updateIndex(store, session => theirs.has(sessionRef(session, writer)));
+
+  const ours = await store.reader.refs([SESSION_REFS, INDEX_REFS]);
+  const todo: Array<PushedRef> = [];
+  for (const {ref, oid} of ours) {
+    const session = parseSessionRef(ref);
+    if (session ? session.writer !== writer || options.sessions?.includes(session.session) === false : !withIndex || ref !== indexRef(writer))
+      continue;
+
+    const item = {ref, ...session ? {session: session.session} : {}, from: theirs.get(ref) ?? null, to: oid};
+    (item.from === oid ? result.upToDate : todo).push(item);
+  }
+
+  if (options.dryRun) {
+    result.pushed = todo;
+    return result;
+  }
+
+  await settle(store, remote, result.upToDate);
+  for (let at = 0; at < todo.length; at += BATCH)
+    await pushBatch(store, todo.slice(at, at + BATCH), result, options);
+
+  return result;
+}
+
+async function pushBatch(store: SessionStore, batch: Array<PushedRef>, result: PushResult, options: TransportOptions) {
+  const {repo, env} = store;
+  const run = await transport(repo, env, [
+    `push`, `--porcelain`, `--progress`, `--no-follow-tags`, `--recurse-submodules=no`, `--no-atomic`, result.remote,
+    ...batch.map(({ref, to}) => `${to}:${ref}`),
+  ], options);
+
+  const lines = new Map<string, {flag: string; summary: string}>();
+  for (const line of run.stdout.split(`\n`)) {
+    const match = /^([ +*=!-])\t[^\t]*:(refs\/[^\t]+)\t(.*)$/.exec(line);
+    if (match)
+      lines.set(match[2]!, {flag: match[1]!, summary: match[3]!});
+  }
+
+  if (lines.size === 0) {
+    if (batch.length > SMALL_BATCH) {
+      for (let at = 0; at < batch.length; at += SMALL_BATCH)
+        await pushBatch(store, batch.slice(at, at + SMALL_BATCH), result, options);
+      return;
+    }
+    throw gitError(`push`, run);
+  }
+
+  const done: Array<PushedRef> = [];
+  for (const item of batch) {
+    const line = lines.get(item.ref);
+    if (line?.flag === `=`)
+      result.upToDate.push(item);
+    else if (line !== undefined && ` +*`.includes(line.flag))
+      result.pushed.push(item);
+    else
+      result.rejected.push({...item, reason: reasonOf(line?.summary)});
+
+    if (line !== undefined && line.flag !== `!`)
+      done.push(item);
+  }
+  await settle(store, result.remote, done);
+}
+
+function reasonOf(summary: string | undefined) {
+  if (summary === undefined)
+    return `the remote did not answer for it`;
+  if (/fetch first|non-fast-forward|stale info/.test(summary))
+    return `the remote has another state of it, by the same writer: was this clone copied?`;
+
+  return cleanText(summary, 300);
+}
+
+/** What the remote has needs no shadow any more, and is what the tracking ref says. */
+async function settle(store: SessionStore, remote: string, items: Array<PushedRef>) {
+  const {repo, env, writer, reader} = store;
+  const refs = new Map((await reader.refs([`refs/session-sync-shadow/`, `${TRACKING_REFS}${remote}/`])).map(({ref, oid}) => [ref, oid]));
+  const changes: Array<RefChange> = [];
+  for (const {ref, session, to} of items) {
+    const tracking = trackingRef(remote, ref);
+    const shadow   = session === undefined ? null : shadowRef(session, writer);
+    if (refs.get(tracking) !== to)
+      changes.push({ref: tracking, from: refs.get(tracking) ?? null, to});
+    if (shadow !== null && refs.get(shadow) === to)
+      changes.push({ref: shadow, from: to, to: null});
+  }
+
+  // Together if nobody else is at work, else one by one: each is only a note of what is so.
+  if (changes.length > 0 && !await updateRefs(repo, env, changes))
+    for (const change of changes)
+      await updateRefs(repo, env, [change]);
+}
+
+/** Refs of ours that the remote has, by name. One connection. */
+export async function remoteRefs(repo: Repository, env: MachineEnv, remote: string, options: TransportOptions = {}): Promise<Map<string, string>> {
+  const run = await transport(repo, env, [`ls-remote`, `--refs`, remote, `refs/session-sync/*`], options);
+  if (run.code !== 0)
+    throw gitError(`ls-remote`, run);
+
+  return new Map(run.stdout.split(`\n`).map(line => line.split(`\t`) as [string, string]).filter(([oid, ref]) => OBJECT_ID.test(oid) && ref?.startsWith(`refs/session-sync/`)).map(([oid, ref]) => [ref, oid]));
+}
+
+export type PullResult = {
+  remote: string;
+  /** Number of tracking refs that are new or moved. */
+  updated: number;
+  refs: Array<{ref: string; from: string | null; to: string}>;
+};
+
+/**
+ * Fetches sessions into the tracking namespace; nothing of the user's own moves, nothing is pruned. `session`: only that
+ * one, by its whole id.
+ *
+ * Throws NO_REMOTE, GIT_FAILED, DISK_FULL.
+ */
+export async function pull(store: SessionStore, options: TransportOptions & {session?: string} = {}): Promise<PullResult> {
+  const {repo, env} = store;
+  const remote = await defaultRemote(repo, env, options.remote);
+  const prefix = `${TRACKING_REFS}${remote}/`;
+  const before = new Map((await store.reader.refs([prefix])).map(({ref, oid}) => [ref, oid]));
+
+  const part    = options.session === undefined ? `` : `s/${shardOf(checkId(options.session))}/${options.session}/`;
+  const hasPart = part !== `` && [...before.keys()].some(ref => ref.startsWith(`${prefix}${part}`));
+  await fetchRefs(repo, env, remote, `+refs/session-sync/${part}*:${prefix}${part}*`, options, hasPart ? [`--negotiation-tip=${prefix}${part}*`] : []);
+
+  const refs = (await store.reader.refs([prefix])).filter(({ref, oid}) => before.get(ref) !== oid).map(({ref, oid}) => ({ref, from: before.get(ref) ?? null, to: oid}));
+  await packRefs(repo, env);
+  return {remote, updated: refs.length, refs};
+}
+
+async function fetchRefs(repo: Repository, env: MachineEnv, remote: string, refspec: string, options: TransportOptions, more: Array<string> = []) {
+  const run = await transport(repo, env, [
+    `-c`, `core.hooksPath=/dev/null`,
+    `fetch`, `--progress`, `--no-prune`, `--no-prune-tags`, `--no-tags`, `--no-write-fetch-head`, `--no-recurse-submodules`, `--no-auto-gc`, `--refmap=`,
+    // Else a partial clone would get the sessions without their contents.
+    ...repo.partial ? [`--no-filter`] : [],
+    ...more, remote, refspec,
+  ], options);
+  if (run.code !== 0)
+    throw gitError(`fetch`, run);
+}
+
+/**
+ * What a remote has, newest first, without fetching a transcript: only the small indexes are transferred. One entry a
+ * session, its newest. Sessions that plain git pushed without an index are in `problems`.
+ */
+export async function remoteSessions(repo: Repository, env: MachineEnv, name: string, options: Omit<TransportOptions, `remote`> = {}): Promise<{sessions: Array<StoredHeader>; problems: Array<StoreProblem>}> {
+  const remote = await defaultRemote(repo, env, name);
+  const theirs = await remoteRefs(repo, env, remote, options);
+  const reader = new CatFile(repo, env);
+  try {
+    const prefix   = `${TRACKING_REFS}${remote}/index/`;
+    const known    = new Map((await reader.refs([prefix])).map(({ref, oid}) => [ref, oid]));
+    const indexes  = [...theirs].filter(([ref]) => parseIndexRef(ref));
+    if (indexes.some(([ref, oid]) => known.get(trackingRef(remote, ref)) !== oid))
+      await fetchRefs(repo, env, remote, `+refs/session-sync/index/*:${prefix}*`, options);
+
+    const listed = new Map<string, IndexEntry>();
+    const problems: Array<StoreProblem> = [];
+    for (const [ref, commit] of indexes) {
+      const read = await readIndex(reader, ref, commit, parseIndexRef(ref)!.writer).catch((error: Error & {code?: string}) => ({
+        entries: [], problems: [{ref, code: error.code ?? `BAD_DATA`, message: error.message}],
+      }));
+      problems.push(...read.problems);
+      for (const entry of read.entries)
+        listed.set(refOf(entry), entry);
+    }
+
+    const sessions = new Map<string, StoredHeader>();
+    for (const ref of theirs.keys()) {
+      if (parseIndexRef(ref))
+        continue;
+
+      const header = listed.get(ref)?.header;
+      const known  = header && sessions.get(header.session);
+      if (!parseSessionRef(ref))
+        problems.push({ref, code: `UNSAFE_NAME`, message: `not the name of a session`});
+      else if (header === undefined)
+        problems.push({ref, code: `MISSING_OBJECT`, message: `it was pushed without an entry in the index: session-sync pull brings it`});
+      else if (known === undefined || isNewer(header, known))
+        sessions.set(header.session, header);
+    }
+
+    return {sessions: [...sessions.values()].sort((a, b) => isNewer(a, b) ? -1 : 1), problems};
+  } finally {
+    await reader.close();
+  }
+}
+
+function isNewer(a: StoredHeader, b: StoredHeader) {
+  const [left, right] = [a.updated ?? ``, b.updated ?? ``];
+  return left === right ? a.session === b.session ? a.sequence > b.sequence : a.session < b.session : left > right;
+}
+
+/** Runs where the person would: a remote's address may be relative to the working tree, and so may parts of the configuration. */
+async function transport(repo: Repository, env: MachineEnv, args: Array<string>, options: TransportOptions) {
+  const run: GitOptions = {
+    env, tty: options.tty,
+    ...repo.workTree ? {cwd: repo.workTree} : {cwd: repo.commonDir},
+    ...options.onProgress ? {onStderr: (text: string) => text.split(/[\r\n]+/).map(line => cleanText(line, 300)).filter(line => line !== ``).forEach(options.onProgress!)} : {},
+  };
+  return await runGit(repo.workTree ? args : [`--git-dir=${repo.commonDir}`, ...args], run);
+}
+
+/** Has the remote, whose refs are `theirs`, this ref in just this state? */
+export function isPushed({ref, commit}: {ref: string; commit: string}, theirs: Map<string, string>) {
+  return theirs.get(ref) === commit;
+}
