@@ -45,10 +45,13 @@ function keyOf(item: FidelityItem) {
   return `${item.outcome}/${item.kind}/${item.reason ?? ``}`;
 }
 
-/** `3 reasoning shown only, 1 image left out`: what was not kept, for one line of `status`. Empty when all was kept. */
+/** Kinds that no person has written or asked for: each agent has its own. Listed one by one, but not worth a line of `status`. */
+const CONTEXT: ReadonlySet<string> = new Set([`note`, `model`]);
+
+/** `3 reasoning reduced (shown only), 1 prompt dropped (…)`: what was not kept, for one line of `status`. Empty when all was. */
 export function summarise(report: FidelityReport): string {
   return report.items
-    .filter(item => item.outcome !== `kept`)
+    .filter(item => item.outcome !== `kept` && !CONTEXT.has(item.kind))
     .map(item => `${item.count ?? 1} ${item.kind} ${item.outcome}${item.reason ? ` (${item.reason})` : ``}`)
     .join(`, `);
 }

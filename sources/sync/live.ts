@@ -158,7 +158,7 @@ export class LiveSession {
       this.appender = null;
       this.git = await this.options.gitState();
       result = await appender.commit({
-        header: this.header(),
+        header: await this.header(),
         streams: Object.fromEntries([...this.cursors.values()].flatMap(cursor => this.streamFacts(cursor))),
         git: this.git,
         author: await this.options.author(),
@@ -435,6 +435,11 @@ export class LiveSession {
     const first = this.checkpoint.first ??= {};
     first.cwd ??= record.cwd;
     first.branch ??= record.head?.branch;
+    if (first.prompt === undefined && record.kind === `prompt`) {
+      const text = record.content.flatMap(part => part.type === `text` ? [part.text] : []).join(` `).trim();
+      if (text !== ``)
+        first.prompt = text.slice(0, 300);
+    }
   }
 
   private openTokenizer() {
@@ -458,14 +463,22 @@ export class LiveSession {
     };
   }
 
-  private header(): SessionHeader {
+  /** What a list shows: the session's own title, or what it began with. Goes into git, and so without its secrets. */
+  private async publicTitle() {
+    const {title, first} = this.checkpoint;
+    const shown = title ?? first?.prompt;
+    return shown === undefined ? undefined : (await this.options.redactor.text(shown)).text;
+  }
+
+  private async header(): Promise<SessionHeader> {
     const {checkpoint, git} = this;
     const facts = this.facts;
+    const title = await this.publicTitle();
     return {
       format: `session-sync/1`,
       session: checkpoint.session,
       agent: {id: checkpoint.agent, nativeId: checkpoint.nativeId, ...facts?.version !== undefined ? {version: facts.version} : {}},
-      ...optional({title: facts?.title ?? checkpoint.title, created: checkpoint.created, updated: checkpoint.updated, model: facts?.model}),
+      ...optional({title, created: checkpoint.created, updated: checkpoint.updated, model: facts?.model}),
       roots: this.roots(),
       platform: this.options.project.machine.platform,
       ...optional({branch: git?.branch, commit: git?.commit, dirty: git?.dirty, origin: git?.origin}),

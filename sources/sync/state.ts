@@ -58,7 +58,7 @@ export type Checkpoint = {
   path: string;
   cwd?: string;
   /** What the first records said; a mirror that is made again must begin as it did. */
-  first?: {cwd?: string; branch?: string};
+  first?: {cwd?: string; branch?: string; prompt?: string};
   /** Names of folders as this machine has them, as the records in the store have them replaced. */
   roots?: {[token: string]: string};
   title?: string;

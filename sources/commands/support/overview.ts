@@ -34,7 +34,7 @@ export async function knownSessions(project: Project, store: SessionStore): Prom
   for (const checkpoint of await project.checkpoints.list()) {
     const known = byId.get(checkpoint.session);
     if (known !== undefined)
-      Object.assign(known, {checkpoint, title: checkpoint.title ?? known.title, updated: checkpoint.updated ?? known.updated});
+      Object.assign(known, {checkpoint, title: checkpoint.title ?? checkpoint.first?.prompt ?? known.title, updated: checkpoint.updated ?? known.updated});
     else if (checkpoint.cleanedAt === undefined)
       byId.set(checkpoint.session, fromCheckpoint(checkpoint));
   }
@@ -63,10 +63,14 @@ function fromCheckpoint(checkpoint: Checkpoint): KnownSession {
   return {
     session: checkpoint.session, checkpoint, agent: checkpoint.agent, where: `unstored`,
     records: checkpoint.files.find(file => file.stream === `main`)?.seq ?? 0,
-    ...checkpoint.title !== undefined ? {title: checkpoint.title} : {},
+    ...optional(`title`, checkpoint.title ?? checkpoint.first?.prompt),
     ...checkpoint.branch !== undefined ? {branch: checkpoint.branch} : {},
     ...checkpoint.updated !== undefined ? {updated: checkpoint.updated} : {},
   };
+}
+
+function optional<K extends string>(key: K, value: string | undefined): {[key in K]?: string} {
+  return value === undefined ? {} : {[key]: value} as {[key in K]?: string};
 }
 
 /** The one session that `given` is the beginning of; otherwise an error that names the candidates. */

@@ -94,5 +94,5 @@ function describe(checkpoint: Checkpoint, records: number) {
     const lost = summarise(mirror.report);
     return `  ${mirror.agent}: ${mirror.stopped ?? mirror.note ?? `${mirror.records} records`}${lost ? `; ${lost}` : ``}`;
   });
-  return [`Session ${checkpoint.session.slice(0, 8)} ${safe(checkpoint.title ?? ``, {width: 60})}: ${records} new records`, ...mirrors].join(`\n`);
+  return [`Session ${checkpoint.session.slice(0, 8)} ${safe(checkpoint.title ?? checkpoint.first?.prompt ?? ``, {width: 60})}: ${records} new records`, ...mirrors].join(`\n`);
 }
