@@ -68,8 +68,14 @@ export function namesOf(machine: Machine): Names {
 }
 
 /** Names for the comparison of a session on one machine with the same on another, or with its mirror on the same. */
-export function names(source: Machine, target: Machine): {sourceNames: Names; targetNames: Names} {
-  return {sourceNames: namesOf(source), targetNames: namesOf(target)};
+export function names(session: string, source: Machine, target: Machine): {sourceNames: Names; targetNames: Names} {
+  // Large outputs lie in Claude Code's store; for a session that is restored into another agent they are put below the git directory.
+  const withSideFiles = (machine: Machine): Names => [
+    ...namesOf(machine),
+    [transcriptOf(machine, session).slice(0, -`.jsonl`.length), `<side>`],
+    [path.join(machine.project, `.git`, `session-sync`, `files`, session), `<side>`],
+  ];
+  return {sourceNames: withSideFiles(source), targetNames: withSideFiles(target)};
 }
 
 /** Pushes alice's sessions, clones the project for bob where he has none, and pulls them there. */

@@ -25,14 +25,14 @@ describe.runIf(agentsAreHere())(`recorded sessions of Claude Code`, () => {
     const source = await claudeReceives(alice, session);
     expect(source.length).toBeGreaterThan(0);
     const mirror = await mirrorOf(alice);
-    expect(compare(source, await codexReceives(alice, mirror), names(alice, alice)), `Codex on the same machine`).toEqual(NOTHING);
+    expect(compare(source, await codexReceives(alice, mirror), names(session, alice, alice)), `Codex on the same machine`).toEqual(NOTHING);
     const {listed, thread} = await codexThread(alice, mirror);
     expect({listed, titled: Boolean(thread.title)}).toEqual({listed: true, titled: true});
 
     await carryOver(alice, bob, remote);
     const id = resumeIdIn(succeeded(await bob.sessionSync(`restore`, session, `--agent`, `codex`)), `codex`);
-    expect(compare(source, await codexReceives(bob, id), names(alice, bob)), `Codex on the other machine`).toEqual(NOTHING);
+    expect(compare(source, await codexReceives(bob, id), names(session, alice, bob)), `Codex on the other machine`).toEqual(NOTHING);
     succeeded(await bob.sessionSync(`restore`, session, `--agent`, `claude-code`));
-    expect(compare(source, await claudeReceives(bob, session), names(alice, bob)), `Claude Code on the other machine`).toEqual(NOTHING);
+    expect(compare(source, await claudeReceives(bob, session), names(session, alice, bob)), `Claude Code on the other machine`).toEqual(NOTHING);
   });
 });

@@ -48,7 +48,7 @@ describe.runIf(agentsAreHere())(`the hooks in Claude Code`, () => {
     await alice.settled();
     const source = await claudeReceives(alice, run.session!);
     expect(source.filter(item => item.kind === `call`)).toHaveLength(20);
-    expect(compare(source, await codexReceives(alice, await mirrorOf(alice)), names(alice, alice))).toEqual({missing: [], extra: []});
+    expect(compare(source, await codexReceives(alice, await mirrorOf(alice)), names(run.session!, alice, alice))).toEqual({missing: [], extra: []});
   });
 
   test(`do nothing for somebody who does not have the program`, async () => {

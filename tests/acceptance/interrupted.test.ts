@@ -38,7 +38,7 @@ describe.runIf(agentsAreHere())(`a turn that is interrupted`, () => {
     const source = await claudeReceives(alice, session);
     expect(source.map(item => item.kind)).toContain(`result`);
     const received = await codexReceives(alice, await mirrorOf(alice));
-    expect(compare(source, received, names(alice, alice))).toEqual({missing: [], extra: []});
+    expect(compare(source, received, names(session, alice, alice))).toEqual({missing: [], extra: []});
     // The part that had been streamed is part of the history.
     expect(received.some(item => item.kind === `reply` && item.text.startsWith(`A text that is cut off`))).toBe(true);
   });
@@ -56,6 +56,6 @@ describe.runIf(agentsAreHere())(`a turn that is interrupted`, () => {
     const next = await runClaude(alice, {prompt: `Enough`, resume: session, script: {turns: [{text: `Stopped waiting.`}]}});
     expect(next).toMatchObject({exitCode: 0, session});
     await alice.settled();
-    expect(compare(await claudeReceives(alice, session), await codexReceives(alice, await mirrorOf(alice)), names(alice, alice))).toEqual({missing: [], extra: []});
+    expect(compare(await claudeReceives(alice, session), await codexReceives(alice, await mirrorOf(alice)), names(session, alice, alice))).toEqual({missing: [], extra: []});
   });
 });

@@ -82,7 +82,7 @@ describe.runIf(agentsAreHere())(`a session of Claude Code`, () => {
   step(`is in Codex when the turn ends: every prompt, text, call and result, in order and once`, async () => {
     const source = await claudeReceives(alice, session);
     expect(source.filter(item => item.kind === `call`)).toHaveLength(15);
-    expect(compare(source, await codexReceives(alice, mirror), names(alice, alice))).toEqual(NOTHING);
+    expect(compare(source, await codexReceives(alice, mirror), names(session, alice, alice))).toEqual(NOTHING);
   });
 
   step(`stands in Codex's list under its first prompt, and can be read there`, async () => {
@@ -97,7 +97,7 @@ describe.runIf(agentsAreHere())(`a session of Claude Code`, () => {
 
   step(`is a commit beside the branches, and nothing else has changed in the repository`, async () => {
     const refs = (await alice.git(`for-each-ref`, `--format=%(refname)`)).split(`\n`);
-    expect(refs.filter(ref => !ref.startsWith(`refs/session-sync/`))).toEqual([`refs/heads/main`, `refs/remotes/origin/main`]);
+    expect(refs.filter(ref => !/^refs\/session-sync[-/]/.test(ref))).toEqual([`refs/heads/main`, `refs/remotes/origin/main`]);
     const [ref] = refs.filter(ref => ref.startsWith(`refs/session-sync/s/`));
     expect(ref).toContain(`/${session}/`);
     const message = await alice.git(`log`, `-1`, `--format=%B`, ref!);
@@ -112,11 +112,12 @@ describe.runIf(agentsAreHere())(`a session of Claude Code`, () => {
 
   step(`goes on in Codex on another machine, in another folder, under another name`, async () => {
     await carryOver(alice, bob, remote);
-    const output = succeeded(await bob.sessionSync(`restore`, session, `--agent`, `codex`));
-    const id = resumeIdIn(output, `codex`);
+    const id = resumeIdIn(succeeded(await bob.sessionSync(`restore`, session, `--agent`, `codex`)), `codex`);
     const received = await codexReceives(bob, id);
-    expect(compare(await claudeReceives(alice, session), received, names(alice, bob))).toEqual(NOTHING);
+    expect(compare(await claudeReceives(alice, session), received, names(session, alice, bob))).toEqual(NOTHING);
     expect(JSON.stringify(received)).not.toContain(alice.home);
+    const [, output] = /Full output saved to: (\S.*)\n/.exec(received.flatMap(item => item.kind === `result` ? [item.text] : []).join(`\n`))!;
+    expect((await readFile(output!, `utf8`)).trimEnd().split(`\n`)).toHaveLength(9000);
 
     expect(await codexLast(bob)).toBe(id);
     const {listed, thread} = await codexThread(bob, id);
@@ -127,7 +128,7 @@ describe.runIf(agentsAreHere())(`a session of Claude Code`, () => {
     const output = succeeded(await bob.sessionSync(`restore`, session, `--agent`, `claude-code`));
     expect(resumeIdIn(output, `claude`)).toBe(session);
     const [source, received] = [await claudeReceives(alice, session), await claudeReceives(bob, session)];
-    expect(compare(source, received, names(alice, bob))).toEqual(NOTHING);
+    expect(compare(source, received, names(session, alice, bob))).toEqual(NOTHING);
     expect(received.map(item => item.kind)).toEqual(source.map(item => item.kind));
 
     // Byte for byte, but for the paths.
@@ -159,8 +160,8 @@ describe.runIf(agentsAreHere())(`a session of Claude Code`, () => {
     expect((await readFile(transcriptOf(bob, session), `utf8`)).startsWith(transcript)).toBe(true);
 
     const source = await claudeReceives(alice, session);
-    expect(compare(source, await codexReceives(bob, id), names(alice, bob))).toEqual(NOTHING);
-    expect(compare(source, await claudeReceives(bob, session), names(alice, bob))).toEqual(NOTHING);
+    expect(compare(source, await codexReceives(bob, id), names(session, alice, bob))).toEqual(NOTHING);
+    expect(compare(source, await claudeReceives(bob, session), names(session, alice, bob))).toEqual(NOTHING);
   });
 
   step(`is left alone in Codex once Codex has gone on with it, and gets a new mirror`, async () => {
@@ -174,7 +175,7 @@ describe.runIf(agentsAreHere())(`a session of Claude Code`, () => {
     expect(status).toContain(mirror);
     const next = [...status.matchAll(/codex resume ([0-9a-f-]{36})/g)].map(match => match[1]!).find(id => id !== mirror);
     expect(next, status).toBeDefined();
-    expect(compare(await claudeReceives(alice, session), await codexReceives(alice, next!), names(alice, alice))).toEqual(NOTHING);
+    expect(compare(await claudeReceives(alice, session), await codexReceives(alice, next!), names(session, alice, alice))).toEqual(NOTHING);
     const heard = await codexReceives(alice, mirror);
     expect(heard.filter(item => item.kind === `reply`).at(-1)).toEqual({kind: `reply`, text: `Codex thinks so too.`});
   });
