@@ -16,8 +16,9 @@ const count  = t.cascade(t.isNumber(), [t.isInteger(), t.isAtLeast(0), t.isAtMos
 const time   = t.cascade(t.isString(), t.hasMaxLength(64));
 const commit = t.cascade(t.isString(), t.matchesRegExp(/^(?:[0-9a-f]{40}|[0-9a-f]{64})$/));
 const id     = t.makeValidator<unknown, string>({test: isSafeId as (value: unknown) => value is string});
+const notArray = t.makeValidator<unknown, never>({test: (value): value is never => !Array.isArray(value)});
 const opt    = t.isOptional;
-const few    = (values: t.AnyStrictValidator) => t.isRecord(values, {keys: short});
+const few    = (values: t.AnyStrictValidator) => t.cascade(t.isRecord(values, {keys: short}), notArray);
 
 /** Fields that nobody knows yet pass: a later version may have written them. */
 const isStoredHeader = t.isPartial({

@@ -80,8 +80,10 @@ export class CatFile implements ObjectReader {
     if (child === null || child.exitCode !== null || child.signalCode !== null)
       return;
 
+    // The program must not end before this promise does.
+    child.ref();
     await new Promise<void>(resolve => {
-      child.once(`close`, () => resolve());
+      child.once(`exit`, () => resolve());
       child.kill();
     });
   }

@@ -15,7 +15,7 @@ import {parseTree}                         from './objects.ts';
 import type {ObjectReader}                 from './objects.ts';
 import {SessionTree}                       from './read.ts';
 import type {Stored}                       from './read.ts';
-import {isLocked, updateRefs}              from './refs.ts';
+import {clearStaleLocks, isLocked, updateRefs} from './refs.ts';
 import type {MachineEnv}                   from './git.ts';
 import {StoreError}                        from './types.ts';
 import type {Appender, CommitMeta, Repository, StoredHeader, StreamState} from './types.ts';
@@ -210,6 +210,7 @@ export class GitAppender implements Appender {
     // A look before the work: the ref itself is compared by git when it moves.
     const ref = sessionRef(this.session, this.place.writer);
     await this.expectUnmoved(ref);
+    await clearStaleLocks(this.place.repo, [ref, shadowRef(this.session, this.place.writer)], this.place.staleLockMs);
 
     for (const [name, stream] of this.streams)
       for (const chunk of stream.chunker.end())
