@@ -97,6 +97,16 @@ export function contentsOf(folder: string): {[name: string]: string} {
   return contents;
 }
 
+/** What two long texts have at the first place where they differ; null where they do not. */
+export function firstDifference(actual: string, expected: string): {at: number; actual: string; expected: string} | null {
+  if (actual === expected)
+    return null;
+  let at = 0;
+  while (actual[at] === expected[at])
+    at++;
+  return {at, actual: actual.slice(Math.max(0, at - 100), at + 100), expected: expected.slice(Math.max(0, at - 100), at + 100)};
+}
+
 /** The file of a Codex session. */
 export function rolloutOf(machine: Machine, id: string): string {
   const folder = path.join(machine.codexHome, `sessions`);
