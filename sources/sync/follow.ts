@@ -35,9 +35,10 @@ export async function * follow(file: string, offset: number, end = Infinity): As
     let pieces: Array<Buffer> = [];
     let held = 0;
 
+    // One buffer for all reads: what is held over is copied, and lines are strings before the next read.
+    const buffer = Buffer.allocUnsafe(Math.min(READ, Math.max(limit - offset, 0)));
     while (position < limit) {
-      const buffer = Buffer.allocUnsafe(Math.min(READ, limit - position));
-      const {bytesRead} = await handle.read(buffer, 0, buffer.length, position);
+      const {bytesRead} = await handle.read(buffer, 0, Math.min(buffer.length, limit - position), position);
       if (bytesRead === 0)
         break;
       position += bytesRead;
@@ -64,7 +65,7 @@ export async function * follow(file: string, offset: number, end = Infinity): As
         if (held > LONGEST_LINE)
           pieces = [];
         else
-          pieces.push(start === 0 && bytesRead === buffer.length ? buffer : buffer.subarray(start, bytesRead));
+          pieces.push(Buffer.from(buffer.subarray(start, bytesRead)));
       }
       if (lines.length > 0)
         yield lines;

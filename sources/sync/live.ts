@@ -6,7 +6,7 @@ import type {AgentAdapter, LocatedSession, ReaderFacts, RecordReader, SessionFil
 import {foldRepairs, recordLine}                     from '../interchange/index.ts';
 import type {Json, NeutralRecord, Part, Repair, SessionHeader} from '../interchange/index.ts';
 import {tokenizer}                                   from '../interchange/paths.ts';
-import type {Redactor}                               from '../redaction/index.ts';
+import type {Redacted, Redactor}                     from '../redaction/index.ts';
 import type {SessionStore}                           from '../store/index.ts';
 import type {Appender, GitState}                     from '../store/types.ts';
 import {openRegular, readAt, sizeOf, tailHash}       from '../system/files.ts';
@@ -320,14 +320,21 @@ export class LiveSession {
 
   private async storeLine(cursor: Cursor, line: FollowedLine, records: Array<NeutralRecord>) {
     const text = line.tooLong === true ? JSON.stringify({type: `session-sync-omitted`, bytes: line.length}) : line.text;
-    cursor.pieces.native.push(await this.redact(text, line.value), `\n`);
+    const clean = this.redact(text, line.value);
+    const native = typeof clean === `string` ? clean : await clean;
+    cursor.pieces.native.push(native, `\n`);
     cursor.pieces.size += text.length;
     for (const record of records) {
       if (record.seq < cursor.storedSeq)
         continue;
-      const kept = await this.externalise(record);
+      const kept = hasImage(record) ? await this.externalise(record) : record;
+      let json = recordLine(kept);
+      // What a record only took over from its line is as clean as the line. What a reader puts together is looked at
+      // again: a key that stood in pieces may be whole in it.
+      if (native !== text || isComposed(kept))
+        json = await this.redact(json, kept as never);
       this.tokenize ??= this.openTokenizer();
-      const json = this.tokenize(await this.redact(recordLine(kept), kept as never));
+      json = this.tokenize(json);
       cursor.pieces.records.push(json, `\n`);
       cursor.pieces.size += json.length;
     }
@@ -335,17 +342,22 @@ export class LiveSession {
       await this.flushCursor(cursor);
   }
 
-  private async redact(text: string, value: Json | undefined) {
+  /** Not a promise where there is nothing to take out, which is nearly always. */
+  private redact(text: string, value: Json | undefined): string | Promise<string> {
     const outcome = this.options.redactor.line(text, value);
-    const {text: clean, counts} = outcome instanceof Promise ? await outcome : outcome;
-    for (const [rule, count] of Object.entries(counts ?? {}))
-      this.checkpoint.redactions[rule] = (this.checkpoint.redactions[rule] ?? 0) + count;
-    return clean;
+    return outcome instanceof Promise ? outcome.then(found => this.count(found)) : this.count(outcome);
+  }
+
+  private count({text, counts}: Redacted): string {
+    if (counts !== null)
+      for (const [rule, count] of Object.entries(counts))
+        this.checkpoint.redactions[rule] = (this.checkpoint.redactions[rule] ?? 0) + count;
+    return text;
   }
 
   /** Image data leaves the record and is stored once, by its hash. */
   private async externalise(record: NeutralRecord): Promise<NeutralRecord> {
-    if ((record.kind !== `prompt` && record.kind !== `result`) || !record.content.some(part => part.type === `image` && part.data !== undefined))
+    if (record.kind !== `prompt` && record.kind !== `result`)
       return record;
     const content: Array<Part> = [];
     for (const part of record.content) {
@@ -400,11 +412,10 @@ export class LiveSession {
     } finally {
       await handle.close();
     }
-    const binary = bytes.includes(0);
-    const {text, counts} = binary ? {text: ``, counts: null} : await this.options.redactor.text(bytes.toString(`utf8`));
-    for (const [rule, count] of Object.entries(counts ?? {}))
-      this.checkpoint.redactions[rule] = (this.checkpoint.redactions[rule] ?? 0) + count;
-    await (await this.begin()).replace(this.nativeStream(file), binary ? bytes : Buffer.from(text));
+    if (bytes.includes(0))
+      this.problems.push({code: `binary-side-file`, message: `${file.name} is binary: it cannot be searched for secrets and was left out`});
+    else
+      await (await this.begin()).replace(this.nativeStream(file), Buffer.from(this.count(await this.options.redactor.text(bytes.toString(`utf8`)))));
     const state: FileState = {name: file.name, offset: 0, tail: ``, seq: 0, size: info.size, mtimeMs: info.mtimeMs};
     this.checkpoint.files = [...this.checkpoint.files.filter(other => other.name !== file.name), state];
     this.dirty = true;
@@ -544,6 +555,15 @@ export class LiveSession {
       for (const line of lines)
         yield * reader.push(line);
   }
+}
+
+function hasImage(record: NeutralRecord) {
+  return (record.kind === `prompt` || record.kind === `result`) && record.content.some(part => part.type === `image` && part.data !== undefined);
+}
+
+/** Does it hold text that does not stand like that in its line? */
+function isComposed(record: NeutralRecord) {
+  return record.kind === `plan` || record.kind === `compaction` || (record.kind === `result` && record.patch !== undefined);
 }
 
 function optional<T extends object>(values: T): {[K in keyof T]: NonNullable<T[K]>} {

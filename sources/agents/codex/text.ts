@@ -6,7 +6,7 @@ const LONE = /\\ud[89a-f]/;
  */
 export function stringify(value: unknown): string {
   const text = JSON.stringify(value) ?? `null`;
-  if (!LONE.test(text))
+  if (!text.includes(`\\ud`) || !LONE.test(text))
     return text;
 
   return JSON.stringify(value, (_key, item: unknown) => {
