@@ -1,11 +1,12 @@
 import {realpath}                                 from 'node:fs/promises';
+import path                                       from 'node:path';
 import process                                    from 'node:process';
 import {setTimeout as sleep}                      from 'node:timers/promises';
 
 import {agentById}                                from '../agents/index.ts';
 import type {AgentAdapter, LocatedSession, Machine} from '../agents/types.ts';
 import {StoreError}                               from '../store/types.ts';
-import {removeIfThere, sizeOf}                    from '../system/files.ts';
+import {removeIfThere, sizeOf, writeAtomic}       from '../system/files.ts';
 
 import {acquire, isAskedToYield}                  from './exclusive.ts';
 import {LiveSession}                              from './live.ts';
@@ -40,45 +41,56 @@ type Followed = {
   wanted: boolean;
   retryAt: number;
   events: Array<SpooledEvent>;
+  /** The newest event, for the worker that goes on after us. */
+  hint: SpooledEvent | null;
 };
 
 export type WorkerOptions = {lingerMs: number};
 
+/** A command that has the lock is waited for this long; then the next event starts another worker. */
+const PATIENCE_MS = 600_000;
+
 /**
- * Follows the sessions that events name until nothing happens any more. One worker a repository; a second one waits for
- * the first, or finds nothing to do.
+ * Follows the sessions that events name until nothing happens any more. One worker a repository; a second one ends when
+ * it sees the first, and waits for a command.
  */
 export async function runWorker(commonDir: string, machine: Machine, options: WorkerOptions) {
   const paths = statePaths(await realpath(commonDir));
   process.chdir(paths.folder);
   for (;;) {
-    const held = await acquire(paths, {waitMs: 60_000, ask: false, worker: true});
+    const held = await acquire(paths, {waitMs: PATIENCE_MS, ask: false, worker: true});
     if (held === null)
       return;
-    await removeIfThere(paths.waking);
+    let ended: Ended;
     try {
-      await new Follower(paths, machine, options).run();
+      ended = await new Follower(paths, machine, options).run();
     } finally {
       await held.release();
     }
+    if (ended === `stopped`)
+      return;
     // A hook that saw us alive has woken nobody: look once more after it can see that we are gone.
-    if ((await readSpool(paths.spool, Date.now())).length === 0 || await isAskedToYield(paths))
+    if (ended === `quiet` && (await readSpool(paths.spool, Date.now())).length === 0)
       return;
   }
 }
+
+/** Why a worker let go: nothing happens any more, it was told to, or a command wants the lock for a while. */
+type Ended = `quiet` | `stopped` | `yielded`;
 
 class Follower {
   private readonly sessions = new Map<string, Followed>();
   private readonly contexts = new Map<string, SyncContext>();
   private readonly log: Log;
   private stopping = false;
-  private lastEvent = Date.now();
+  /** Before the spool was looked at for the first time, no time has passed. */
+  private lastEvent = Infinity;
 
   constructor(private readonly paths: StatePaths, private readonly machine: Machine, private readonly options: WorkerOptions) {
     this.log = new Log(paths.log, () => new Date());
   }
 
-  async run() {
+  async run(): Promise<Ended> {
     const stop = () => {
       this.stopping = true;
     };
@@ -86,7 +98,8 @@ class Follower {
     process.on(`SIGINT`, stop);
     process.on(`SIGHUP`, stop);
     try {
-      while (!this.stopping && !await this.isDone()) {
+      let ended = await this.isDone();
+      for (; ended === null; ended = await this.isDone()) {
         await this.takeEvents();
         for (const followed of this.sessions.values())
           await this.attend(followed);
@@ -94,6 +107,10 @@ class Follower {
       }
       for (const followed of this.sessions.values())
         await this.settle(followed);
+      if (ended === `yielded`)
+        for (const followed of this.sessions.values())
+          await this.hint(followed);
+      return ended;
     } finally {
       process.off(`SIGTERM`, stop);
       process.off(`SIGINT`, stop);
@@ -110,15 +127,18 @@ class Follower {
     return now - this.lastEvent > QUIET_MS && [...this.sessions.values()].every(({changedAt, turnEndBy}) => turnEndBy === null && now - changedAt > QUIET_MS);
   }
 
-  private async isDone() {
+  private async isDone(): Promise<Ended | null> {
     const now = Date.now();
-    if (await isAskedToYield(this.paths) || await sizeOf(this.paths.paused) >= 0)
-      return true;
+    if (this.stopping || await sizeOf(this.paths.paused) >= 0)
+      return `stopped`;
+    if (await isAskedToYield(this.paths))
+      return `yielded`;
     const busy = [...this.sessions.values()].some(({turnEndBy, changedAt}) => turnEndBy !== null || now - changedAt < this.options.lingerMs);
-    return !busy && now - this.lastEvent > this.options.lingerMs;
+    return !busy && now - this.lastEvent > this.options.lingerMs ? `quiet` : null;
   }
 
   private async takeEvents() {
+    this.lastEvent = Math.min(this.lastEvent, Date.now());
     for (const event of await readSpool(this.paths.spool, Date.now())) {
       if ([...this.sessions.values()].some(followed => followed.events.some(known => known.file === event.file)))
         continue;
@@ -131,11 +151,12 @@ class Follower {
         continue;
       }
       const followed = this.sessions.get(located.session) ?? {
-        adapter, located, live: null, size: -1, changedAt: Date.now(), committedAt: Date.now(), turnEndBy: null, wanted: true, retryAt: 0, events: [],
+        adapter, located, live: null, size: -1, changedAt: Date.now(), committedAt: Date.now(), turnEndBy: null, wanted: true, retryAt: 0, events: [], hint: null,
       };
       this.sessions.set(located.session, followed);
       followed.wanted = true;
       followed.events.push(event);
+      followed.hint = event;
       if (located.event.turnEnd === true || located.event.sessionEnd === true)
         followed.turnEndBy = Date.now() + TURN_END_MS;
     }
@@ -188,14 +209,29 @@ class Follower {
 
   /** Before the worker goes: everything that was read is made durable. */
   private async settle(followed: Followed) {
-    try {
-      if (Date.now() >= followed.retryAt)
+    // Twice: a git that outlived a killed worker may have moved the ref meanwhile; then it is read again from there.
+    for (let attempt = 1; attempt <= 2; attempt++) {
+      if (Date.now() < followed.retryAt)
+        return;
+      try {
         await this.pump(followed);
-      if (followed.live?.pending === true)
-        await this.commit(followed, true);
-    } catch (error) {
-      await this.failed(followed, error as Error);
+        if (followed.live?.pending === true)
+          await this.commit(followed, true);
+        return;
+      } catch (error) {
+        await this.failed(followed, error as Error);
+      }
     }
+  }
+
+  /** Spools the session's last event again: whoever has the lock next follows the session on, without a new event. */
+  private async hint({hint, events}: Followed) {
+    if (hint === null || events.length > 0)
+      return;
+    let file = `${path.join(this.paths.spool, hint.agent)}.${process.pid}`;
+    while (await sizeOf(file) >= 0)
+      file += `x`;
+    await writeAtomic(file, JSON.stringify(hint.payload)).catch(() => undefined);
   }
 
   private async failed(followed: Followed, error: Error) {

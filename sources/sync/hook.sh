@@ -6,8 +6,10 @@
 # worker when none runs.
 
 # Exit 0 whatever happens: for Claude Code (2.1.330) an exit code of 2 changes the session.
-trap 'exit 0' 0 1 2 3 13 15
-exec 2>/dev/null >/dev/null
+cat=
+trap 'trap "" 0 1 2 3 13 15; [ -z "$cat" ] || kill "$cat"; exit 0' 0 1 2 3 13 15
+# Descriptor 3 is what the agent sends: a program in the background gets no stdin of its own.
+exec 2>/dev/null >/dev/null 3<&0 || exit 0
 
 agent=$1
 dir=${2:-$PWD}
@@ -51,7 +53,11 @@ umask 077
 # number can come again while its file waits.
 file=$state/spool/$agent.$$
 while [ -e "$file" ]; do file=${file}x; done
-cat > "$file" || exit 0
+# In the background, since a shell that waits for a program in the foreground hears no signal (an agent's time-out).
+cat <&3 > "$file" &
+cat=$!
+wait "$cat" || { cat=; rm -f "$file"; exit 0; }
+cat=
 
 # A process number alone may have been given to somebody else since; on Linux the start time tells.
 alive() {
@@ -67,18 +73,23 @@ pid= start=
 [ ! -e "$state/worker" ] || read -r pid start rest < "$state/worker"
 if alive "$pid" "$start"; then exit 0; fi
 
-# Sixteen hooks at once need one worker, not sixteen: the first leaves the number of the one that it started.
-pid=
-[ ! -e "$state/waking" ] || read -r pid < "$state/waking"
-if alive "$pid" ''; then exit 0; fi
+# Sixteen hooks at once need one worker, not sixteen: one that is starting leaves its number, and takes it away before
+# it looks for events the last time.
+pid= start=
+[ ! -e "$state/waking" ] || read -r pid start rest < "$state/waking"
+if alive "$pid" "$start"; then exit 0; fi
 
 command -v session-sync-worker || exit 0
 unset GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE GIT_COMMON_DIR GIT_OBJECT_DIRECTORY GIT_NAMESPACE GIT_PREFIX GIT_CONFIG_PARAMETERS
 unset NODE_EXTRA_CA_CERTS NODE_OPTIONS CLAUDE_CODE_CHILD_SESSION CLAUDECODE
-if command -v setsid; then
-  setsid session-sync-worker "$common" < /dev/null > /dev/null 2>&1 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&- &
-else
-  session-sync-worker "$common" < /dev/null > /dev/null 2>&1 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&- &
-fi
-echo "$!" > "$state/waking"
+command -v setsid && setsid=setsid || setsid=
+# The number is written by the process that becomes the worker: never after the worker has looked at it.
+{
+  if read -r pid stat < /proc/self/stat; then
+    set -- ${stat##*) }
+    echo "$pid ${20}" > "$state/waking"
+  fi
+  exec $setsid session-sync-worker "$common" 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-
+} < /dev/null &
+[ -r /proc/self/stat ] || echo "$!" > "$state/waking"
 exit 0

@@ -13,6 +13,7 @@ import {openRegular, readAt, sizeOf, tailHash}       from '../system/files.ts';
 
 import {follow}                                      from './follow.ts';
 import type {FollowedLine}                           from './follow.ts';
+import {Intent}                                      from './intent.ts';
 import {Mirror, newMirror}                           from './mirror.ts';
 import type {Project}                                from './project.ts';
 import type {Checkpoint, FileState}                  from './state.ts';
@@ -72,11 +73,14 @@ export class LiveSession {
   private problems: Array<Repair> = [];
   private git: GitState | null = null;
   private storeFailure: Error | null = null;
+  /** Opaque files as they go into the next commit: the checkpoint must not know of them before. */
+  private readonly opaque = new Map<string, FileState>();
 
   private constructor(private readonly options: LiveOptions, private readonly checkpoint: Checkpoint) {
     this.mirrors = options.targets.map(({adapter, settings}) => new Mirror(
       options.project.machine, adapter, () => this.mirrorHeader(), settings,
       checkpoint.mirrors.find(mirror => mirror.agent === adapter.id) ?? newMirror(adapter.id, adapter.target!, checkpoint.session, 0),
+      new Intent(path.join(options.project.paths.sessions, `${checkpoint.session}.${adapter.id}.intent`)),
     ));
   }
 
@@ -169,6 +173,8 @@ export class LiveSession {
     }
     for (const cursor of this.cursors.values())
       await this.advance(cursor);
+    this.checkpoint.files = [...this.checkpoint.files.filter(file => !this.opaque.has(file.name)), ...this.opaque.values()];
+    this.opaque.clear();
     this.dirty = false;
     delete this.checkpoint.problem;
     await this.save();
@@ -396,7 +402,7 @@ export class LiveSession {
     const info = await stat(file.path).catch(() => null);
     if (info === null)
       return;
-    const known = this.checkpoint.files.find(state => state.name === file.name);
+    const known = this.opaque.get(file.name) ?? this.checkpoint.files.find(state => state.name === file.name);
     if (known?.size === info.size && known.mtimeMs === info.mtimeMs)
       return;
     if (info.size > LARGEST_SIDE_FILE) {
@@ -416,8 +422,7 @@ export class LiveSession {
       this.problems.push({code: `binary-side-file`, message: `${file.name} is binary: it cannot be searched for secrets and was left out`});
     else
       await (await this.begin()).replace(this.nativeStream(file), Buffer.from(this.count(await this.options.redactor.text(bytes.toString(`utf8`)))));
-    const state: FileState = {name: file.name, offset: 0, tail: ``, seq: 0, size: info.size, mtimeMs: info.mtimeMs};
-    this.checkpoint.files = [...this.checkpoint.files.filter(other => other.name !== file.name), state];
+    this.opaque.set(file.name, {name: file.name, offset: 0, tail: ``, seq: 0, size: info.size, mtimeMs: info.mtimeMs});
     this.dirty = true;
   }
 
@@ -541,12 +546,15 @@ export class LiveSession {
   }
 
   private async save() {
-    const opaque = this.checkpoint.files.filter(file => file.size !== undefined);
-    this.checkpoint.files = [...opaque, ...[...this.cursors.values()].map(cursor => cursor.base)];
+    // Also those that were refused: the next start must know where they were left.
+    const kept = this.checkpoint.files.filter(file => !this.cursors.has(file.name));
+    this.checkpoint.files = [...kept, ...[...this.cursors.values()].map(cursor => cursor.base)];
     // Mirrors into agents that are not here today keep their place.
     const others = this.checkpoint.mirrors.filter(state => !this.mirrors.some(mirror => mirror.state.agent === state.agent));
     this.checkpoint.mirrors = [...others, ...this.mirrors.map(mirror => mirror.state)];
     await this.options.project.checkpoints.write(this.checkpoint);
+    for (const mirror of this.mirrors)
+      await mirror.noted();
   }
 
   private async * replay(cursor: Cursor): AsyncGenerator<NeutralRecord> {

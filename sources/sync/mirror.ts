@@ -6,12 +6,14 @@ import path                                          from 'node:path';
 import type {AgentAdapter, Machine, MirrorState as Judgement, RecordWriter, TargetAdapter, WriterTarget} from '../agents/types.ts';
 import {LiveTree, isHistory}                         from '../interchange/index.ts';
 import type {NeutralRecord, SessionHeader}           from '../interchange/index.ts';
-import {makeFolder, openRegular, readAt, tailHash, temporaryName} from '../system/files.ts';
+import {makeFolder, openRegular, readAt, removeAbandoned, tailHash, temporaryName} from '../system/files.ts';
 
+import {sameBytes}                                   from './intent.ts';
+import type {Intent}                                 from './intent.ts';
 import type {MirrorState}                            from './state.ts';
 
 /** Pending text beyond this goes to a file beside the target, so that a long session does not stand in memory. */
-const SPILL = 4 << 20;
+const SPILL = 1 << 20;
 /** Bytes after our own that are looked at to learn what the agent did. */
 const JUDGED = 1 << 20;
 
@@ -41,6 +43,8 @@ export class Mirror {
   /** Must be made again from a replay: it missed records, or the live branch moved. */
   private behind: `no` | `append` | `replace` = `no`;
   private begun: boolean;
+  private tidied = false;
+  private written = false;
   private readonly waiting: Array<NeutralRecord> = [];
 
   private readonly target: TargetAdapter;
@@ -51,6 +55,8 @@ export class Mirror {
     private readonly header: () => {header: SessionHeader; cwd: string},
     private readonly settings: WriterTarget[`settings`],
     public state: MirrorState,
+    /** File of ours that says what is being written (see `Intent`). */
+    private readonly intent: Intent | null = null,
   ) {
     this.target = adapter.target!;
     this.next = state.seq;
@@ -117,6 +123,13 @@ export class Mirror {
   missed() {
     this.next = this.state.seq;
     this.behind = this.behind === `replace` ? `replace` : `append`;
+  }
+
+  /** The checkpoint has the state as it is now. */
+  async noted() {
+    if (this.written)
+      await this.intent?.clear();
+    this.written = false;
   }
 
   /** What has become of the file since our last write. */
@@ -203,31 +216,66 @@ export class Mirror {
   /** Under the agent's lock: from pending text to bytes in the file. */
   private async place(): Promise<`written` | `nothing` | `again`> {
     const replacing = this.behind === `replace` || this.state.size === 0;
+    if (!this.tidied)
+      await removeAbandoned(path.dirname(this.state.path), path.basename(this.state.path));
+    this.tidied = true;
     const handle = await openRegular(this.state.path, constants.O_RDWR);
     try {
       if (handle === null)
         return this.state.size === 0 ? await this.create() : await this.stop(`its file is gone (deleted or archived)`);
+      if (await this.recover(handle))
+        return `again`;
       const {size} = await handle.stat();
       if (this.state.size === 0)
         return await this.adopt(handle, size);
       if (size < this.state.size || await tailHash(handle, this.state.size) !== this.state.tail)
         return await this.nextGeneration(`${this.adapter.name} rewrote it`);
 
-      const extra = await readAt(handle, this.state.size, Math.min(size - this.state.size, JUDGED));
-      if (extra.length > 0 && !replacing && await this.isOurs(extra))
-        return await this.append(handle, this.state.size, size);
+      // After our own: bytes of ours that a killed process did not get to note, then what the agent wrote.
+      const length = size - this.state.size;
+      let ours = replacing ? 0 : await this.pendingIn(handle, length);
+      if (ours === 0 && length > 0 && this.intent !== null) {
+        ours = await this.intent.appended(this.state, handle, length);
+        if (ours > 0 && !replacing) {
+          await this.startOver(`replace`);
+          return `again`;
+        }
+      }
+      const extra = await readAt(handle, this.state.size + ours, Math.min(length - ours, JUDGED));
       if (extra.length > 0 && this.target.judge(extra.toString(`utf8`)) === `continued`)
         return await this.nextGeneration(`continued in ${this.adapter.name}`);
-      return replacing ? await this.create() : await this.append(handle, size, size);
+      return replacing ? await this.create() : await this.append(handle, ours, size);
     } finally {
       await handle?.close();
     }
   }
 
-  /** The first bytes of what is pending, without reading more than is compared. */
-  private async isOurs(extra: Buffer) {
-    const pending = await this.pendingBytes(extra.length);
-    return pending.length >= extra.length ? pending.subarray(0, extra.length).equals(extra) : extra.subarray(0, pending.length).equals(pending);
+  /** How many bytes of the file after our last noted write are what is pending, or its begin. */
+  private async pendingIn(handle: FileHandle, length: number): Promise<number> {
+    const text = Buffer.from(this.text);
+    const spilled = this.draft?.size ?? 0;
+    return await sameBytes(handle, this.state.size, length, spilled + text.length, async (position, count) => {
+      const first = this.draft !== null && position < spilled ? await readAt(this.draft.handle, position, Math.min(count, spilled - position)) : Buffer.alloc(0);
+      const from = position + first.length - spilled;
+      return Buffer.concat([first, text.subarray(from, from + count - first.length)]);
+    });
+  }
+
+  /** True: the file was replaced by us, and only the checkpoint did not know. It is made again, with what is new. */
+  private async recover(handle: FileHandle): Promise<boolean> {
+    const replacement = await this.intent?.replaced(this.state, handle) ?? null;
+    if (replacement === null || (replacement.size === this.state.size && replacement.tail === this.state.tail))
+      return false;
+    Object.assign(this.state, replacement);
+    await this.startOver(`replace`);
+    return true;
+  }
+
+  /** What is pending, in pieces of a few megabytes. */
+  private async * pendingPieces(): AsyncGenerator<Buffer> {
+    for (let at = 0; this.draft !== null && at < this.draft.size; at += SPILL)
+      yield await readAt(this.draft.handle, at, Math.min(SPILL, this.draft.size - at));
+    yield Buffer.from(this.text);
   }
 
   private async pendingBytes(length: number) {
@@ -262,19 +310,20 @@ export class Mirror {
     await this.spill();
     const {path: file, handle} = this.draft!;
     await handle.sync();
-    this.state.tail = await tailHash(handle, this.draft!.size);
-    this.state.size = this.draft!.size;
+    const replacement = {size: this.draft!.size, tail: await tailHash(handle, this.draft!.size)};
+    await this.intent?.replace(this.state, replacement);
     await handle.close();
     await this.touch(file);
     await rename(file, this.state.path);
+    Object.assign(this.state, replacement);
     this.draft = null;
     this.save();
     return `written`;
   }
 
-  /** Appends what is pending, of which the file has `end - from` bytes already. */
-  private async append(handle: FileHandle, from: number, end: number): Promise<`written`> {
-    let skip = end - from;
+  /** Appends what is pending at `end`, but for its first `skip` bytes, which the file has already. */
+  private async append(handle: FileHandle, skip: number, end: number): Promise<`written`> {
+    await this.intent?.append(this.state, this.pendingPieces());
     let position = end;
     const put = async (bytes: Buffer) => {
       const rest = bytes.subarray(Math.min(skip, bytes.length));
@@ -285,9 +334,8 @@ export class Mirror {
       position += rest.length;
     };
     try {
-      for (let at = 0; this.draft !== null && at < this.draft.size; at += SPILL)
-        await put(await readAt(this.draft.handle, at, Math.min(SPILL, this.draft.size - at)));
-      await put(Buffer.from(this.text));
+      for await (const piece of this.pendingPieces())
+        await put(piece);
       await handle.sync();
     } catch (error) {
       // A full disk: what we could not write whole is taken back; the agent is kept out, so that it is only ours.
@@ -313,6 +361,7 @@ export class Mirror {
   private save() {
     const writer = this.writer!;
     this.behind = `no`;
+    this.written = true;
     Object.assign(this.state, {seq: this.next, writer: writer.save(), report: writer.report()});
     this.state.records = this.state.report.kept + this.state.report.reduced;
     this.state.title = writer.title();

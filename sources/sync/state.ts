@@ -127,6 +127,9 @@ export class Checkpoints {
   async remove(session: string) {
     await removeIfThere(this.fileOf(session));
     await removeIfThere(this.statesOf(session));
+    for (const name of await readdir(this.folder).catch(() => []))
+      if (name.startsWith(`${session}.`) && name.endsWith(`.intent`))
+        await removeIfThere(path.join(this.folder, name));
   }
 
   async list(): Promise<Array<Checkpoint>> {

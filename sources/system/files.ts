@@ -1,6 +1,6 @@
 import {createHash, randomBytes}                         from 'node:crypto';
 import {constants}                                       from 'node:fs';
-import {mkdir, open, readFile, rename, rm, stat, unlink} from 'node:fs/promises';
+import {mkdir, open, readdir, readFile, rename, rm, stat, unlink} from 'node:fs/promises';
 import type {FileHandle}                                 from 'node:fs/promises';
 import path                                              from 'node:path';
 
@@ -41,6 +41,25 @@ export async function makeFolder(folder: string) {
 /** A name beside `file` that nobody else uses; what lies there after a crash is recognised by its ending. */
 export function temporaryName(file: string) {
   return `${file}.${process.pid}-${randomBytes(4).toString(`hex`)}.session-sync-tmp`;
+}
+
+/** Removes what `temporaryName` named in this folder, for files that begin with `prefix`, and whose process is gone. */
+export async function removeAbandoned(folder: string, prefix = ``) {
+  const names = await readdir(folder).catch(() => []);
+  for (const name of names) {
+    const pid = name.startsWith(prefix) ? /\.(\d+)-[0-9a-f]{8}\.session-sync-tmp$/.exec(name)?.[1] : undefined;
+    if (pid !== undefined && !isAlive(Number(pid)))
+      await rm(path.join(folder, name), {force: true}).catch(() => undefined);
+  }
+}
+
+function isAlive(pid: number) {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return !isCode(error, `ESRCH`);
+  }
 }
 
 /**
