@@ -39,6 +39,11 @@ export async function present(machine: Machine): Promise<boolean> {
   return await isFolder(path.join(configRoot(machine), `projects`)) || await findBinary(machine) !== undefined;
 }
 
+/** The program, or sessions of it, are on this machine. Starts nothing. */
+export async function present(machine: Machine): Promise<boolean> {
+  return await isFolder(path.join(configRoot(machine), `projects`)) || await findBinary(machine) !== undefined;
+}
+
 async function findBinary({env, platform}: Machine) {
   const names = platform === `win32` ? [`claude.exe`, `claude.cmd`] : [`claude`];
   for (const folder of (env.PATH ?? env.Path ?? ``).split(platform === `win32` ? `;` : `:`)) {

@@ -41,7 +41,7 @@ export const hooks: HookAdapter = {
 
   install(text) {
     const before = text === null || text.trim() === `` ? `{}\n` : text;
-    const wrong = entriesIn(before).filter((entry, index, all) => !isCurrent(entry, all));
+    const wrong = entriesIn(before).filter((entry, _, all) => !isCurrent(entry, all));
     const summary: Array<string> = [];
 
     let after = take(before, wrong);
@@ -83,7 +83,7 @@ export const hooks: HookAdapter = {
     const entries = entriesIn(text);
     if (entries.length === 0)
       return `no`;
-    const current = entries.every((entry, index, all) => isCurrent(entry, all)) && Object.keys(EVENTS).every(event => entries.some(entry => entry.event === event));
+    const current = entries.every(entry => isCurrent(entry, entries)) && Object.keys(EVENTS).every(event => entries.some(entry => entry.event === event));
     return current ? `yes` : `partly`;
   },
 };

@@ -13,6 +13,7 @@ export const claudeCode: AgentAdapter = {
   proven: PROVEN,
   detect,
   present,
+  present,
   source: {locate, fromEvent, files, openReader, roots},
   native,
   hooks,

@@ -42,7 +42,18 @@ export const native: NativeAdapter = {
     return null;
   },
 
-  resumeCommand: resumeCommand,
+  // 2.1.330 looks in all projects for an id, and finds none when two have it.
+  async find(machine: Machine, nativeId: string) {
+    const projects = path.join(configRoot(machine), `projects`);
+    for (const project of isSafeName(nativeId) ? await namesIn(projects) : []) {
+      const file = path.join(projects, project, `${nativeId}.jsonl`);
+      if (await isFile(file))
+        return file;
+    }
+    return null;
+  },
+
+  resumeCommand,
   judge,
 };
 
@@ -59,6 +70,26 @@ export function judge(tail: string): `opened` | `continued` {
     if (isTurn(line))
       return `continued`;
   return `opened`;
+}
+
+async function namesIn(folder: string): Promise<Array<string>> {
+  try {
+    return (await readdir(folder)).sort();
+  } catch (error) {
+    if (isCode(error, `ENOENT`, `ENOTDIR`))
+      return [];
+    throw error;
+  }
+}
+
+async function isFile(file: string) {
+  try {
+    return (await lstat(file)).isFile();
+  } catch (error) {
+    if (isCode(error, `ENOENT`, `ENOTDIR`))
+      return false;
+    throw error;
+  }
 }
 
 function isTurn(line: string) {

@@ -22,12 +22,19 @@ const LONGEST_ID = 100;
 
 type ReaderState = {v: number; stream: StreamState; plans: PlansState; titles: TitlesState; ended: boolean};
 
-/** See `SourceAdapter.openReader`. Throws `NeedsFullRead` when `state` is of another version or cannot be used. */
+/** See `SourceAdapter.openReader`. With a `state` of another version, the reader's first `push` asks for a full read. */
 export function openReader(file: Pick<SessionFile, `name` | `stream`>, state?: Json, {unbounded = false}: {unbounded?: boolean} = {}): RecordReader {
   const reader = new Reader(file.stream !== undefined && file.stream !== `main`, unbounded);
-  if (state !== undefined && state !== null)
-    reader.restore(state);
-  return reader;
+  if (state === undefined || state === null || reader.restore(state))
+    return reader;
+
+  return {
+    push() {
+      throw new NeedsFullRead(`The reader's state is of another version`);
+    },
+    save: () => state,
+    facts: () => ({counts: {}, ignored: {}, repairs: [], idle: false}),
+  };
 }
 
 /** What each kind of line means; where its records go is the stream's business. */
@@ -91,18 +98,20 @@ class Reader implements RecordReader {
     return state as unknown as Json;
   }
 
-  restore(saved: Json) {
+  /** False: it cannot be used. */
+  restore(saved: Json): boolean {
     const state = saved as unknown as ReaderState;
     if (state.v !== VERSION)
-      throw new NeedsFullRead(`The reader's state is of another version`);
+      return false;
 
     try {
       this.stream.restore(state.stream);
       this.plans.restore(state.plans);
       this.titles.restore(state.titles);
       this.ended = state.ended;
+      return true;
     } catch {
-      throw new NeedsFullRead(`The reader's state cannot be used`);
+      return false;
     }
   }
 
