@@ -34,11 +34,6 @@ export async function detect(machine: Machine): Promise<Detection> {
   };
 }
 
-/** See `AgentAdapter.present`. */
-export async function present(machine: Machine): Promise<boolean> {
-  return await isFolder(path.join(configRoot(machine), `projects`)) || await findBinary(machine) !== undefined;
-}
-
 /** The program, or sessions of it, are on this machine. Starts nothing. */
 export async function present(machine: Machine): Promise<boolean> {
   return await isFolder(path.join(configRoot(machine), `projects`)) || await findBinary(machine) !== undefined;

@@ -1,18 +1,17 @@
-import type {AgentAdapter} from '../types.ts';
+import type {AgentAdapter}           from '../types.ts';
 
-import {detect, present, PROVEN} from './detect.ts';
-import {fromEvent}         from './events.ts';
-import {hooks}             from './hooks.ts';
+import {PROVEN, detect, present}     from './detect.ts';
+import {fromEvent}                   from './events.ts';
+import {hooks}                       from './hooks.ts';
 import {AGENT, files, locate, roots} from './locate.ts';
-import {native}            from './native.ts';
-import {openReader}        from './read.ts';
+import {native}                      from './native.ts';
+import {openReader}                  from './read.ts';
 
 export const claudeCode: AgentAdapter = {
   id: AGENT,
   name: `Claude Code`,
   proven: PROVEN,
   detect,
-  present,
   present,
   source: {locate, fromEvent, files, openReader, roots},
   native,

@@ -1,9 +1,9 @@
-import {lstat, readdir}                 from 'node:fs/promises';
-import path                             from 'node:path';
+import {lstat, readdir}                                 from 'node:fs/promises';
+import path                                             from 'node:path';
 
-import type {Machine, NativeAdapter}    from '../types.ts';
+import type {Machine, NativeAdapter}                    from '../types.ts';
 
-import {isMain}                         from './locate.ts';
+import {isMain}                                         from './locate.ts';
 import {configRoot, isSafeName, isUuid, projectFolder} from './places.ts';
 
 /** A file name that has no place in a session of Claude Code. */
@@ -42,17 +42,6 @@ export const native: NativeAdapter = {
     return null;
   },
 
-  // 2.1.330 looks in all projects for an id, and finds none when two have it.
-  async find(machine: Machine, nativeId: string) {
-    const projects = path.join(configRoot(machine), `projects`);
-    for (const project of isSafeName(nativeId) ? await namesIn(projects) : []) {
-      const file = path.join(projects, project, `${nativeId}.jsonl`);
-      if (await isFile(file))
-        return file;
-    }
-    return null;
-  },
-
   resumeCommand,
   judge,
 };
@@ -70,26 +59,6 @@ export function judge(tail: string): `opened` | `continued` {
     if (isTurn(line))
       return `continued`;
   return `opened`;
-}
-
-async function namesIn(folder: string): Promise<Array<string>> {
-  try {
-    return (await readdir(folder)).sort();
-  } catch (error) {
-    if (isCode(error, `ENOENT`, `ENOTDIR`))
-      return [];
-    throw error;
-  }
-}
-
-async function isFile(file: string) {
-  try {
-    return (await lstat(file)).isFile();
-  } catch (error) {
-    if (isCode(error, `ENOENT`, `ENOTDIR`))
-      return false;
-    throw error;
-  }
 }
 
 function isTurn(line: string) {
