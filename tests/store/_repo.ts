@@ -6,16 +6,14 @@ import {promisify}                           from 'node:util';
 import {afterEach}                           from 'vitest';
 
 import {SessionStore, openRepository}        from '../../sources/store/index.ts';
-import type {CommitMeta, StoreOptions}       from '../../sources/store/index.ts';
+import type {StoreOptions}                   from '../../sources/store/index.ts';
 import {gitEnv}                              from '../../sources/store/git.ts';
 
+import {WRITER, lines, meta}                 from './_lines.ts';
+
+export {SESSION, WRITER, lines, meta, session} from './_lines.ts';
+
 const run = promisify(execFile);
-
-export const SESSION = `5e551000-0000-4000-8000-000000000001`;
-export const WRITER  = `0123456789abcdef`;
-
-/** Id of the nth session of a test. */
-export const session = (index: number) => `${index.toString(16).padStart(2, `0`)}551000-0000-4000-8000-${index.toString(16).padStart(12, `0`)}`;
 
 const cleanups: Array<() => Promise<void>> = [];
 afterEach(async () => {
@@ -64,28 +62,6 @@ export async function openStore(place: Scratch, name: string, writer = WRITER, o
   const store = new SessionStore(await openRepository(place.at(name), place.env), place.env, writer, options);
   cleanups.push(async () => await store.close());
   return store;
-}
-
-export function meta(id: string, records: number, more: Partial<CommitMeta[`header`]> = {}): CommitMeta {
-  return {
-    header: {
-      format: `session-sync/1`, session: id, agent: {id: `claude-code`, version: `2.1.330`, nativeId: id}, title: `Fix the cart`,
-      created: `2026-10-01T10:00:00.000Z`, updated: `2026-10-01T10:00:${String(records % 60).padStart(2, `0`)}.000Z`, roots: {root: `/home/alice/shop`}, counts: {prompt: records}, ...more,
-    },
-    streams: {'rec/main': {records}, [`native/claude-code/${id}.jsonl`]: {source: records * 10}},
-    git: {branch: `main`, commit: `1`.repeat(40), dirty: true},
-    author: {name: `Alice`, email: `alice@example.org`},
-    time: `2026-10-01T10:00:${String(records % 60).padStart(2, `0`)}.000Z`,
-  };
-}
-
-/** Records `from` to `to` as JSON lines, of about `size` bytes each. */
-export function lines(from: number, to: number, size = 200) {
-  let text = ``;
-  for (let seq = from; seq < to; seq++)
-    text += `${JSON.stringify({seq, kind: `reply`, text: `${seq} `.repeat(Math.ceil(size / 5)).slice(0, size)})}\n`;
-
-  return Buffer.from(text);
 }
 
 /** One sync: lines `from` to `to` into both streams, and a commit. */
