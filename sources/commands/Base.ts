@@ -1,4 +1,4 @@
-import {Command, Option, UsageError}       from 'clipanion';
+import {Command, Option}                   from 'clipanion';
 import type {BaseContext}                  from 'clipanion';
 
 import type {Machine}                      from '../agents/types.ts';
@@ -27,6 +27,9 @@ export type Envelope = {
 /** How long a command waits for a running sync before it gives up. */
 const PATIENCE_MS = 60_000;
 
+/** What JSON leaves as it is, and a terminal may obey: C1 controls, and marks that turn or hide text. */
+const UNPRINTABLE = /[\u007F-\u009F\u061C\u200E\u200F\u2028-\u202E\u2060-\u2069\uFEFF\uFFF9-\uFFFB]/g;
+
 /**
  * Shared by all commands. `run` does the work and returns the exit code: 0 all done, 2 done in part (what was left out
  * is said). What a person can mend is thrown as an error with a `code` and becomes exit code 1.
@@ -46,13 +49,9 @@ export abstract class BaseCommand extends Command<Context> {
       return await this.run();
     } catch (error) {
       const code = codeOf(error);
-      if (code === null)
-        throw error;
-      const message = safe((error as Error).message, {multiline: true});
-      if (!this.json)
-        throw new UsageError(message);
-      this.print({ok: false, error: {code, message}});
-      return 1;
+      const message = code !== null ? (error as Error).message : `This is a fault of session-sync, please report it: ${error instanceof Error ? error.stack ?? error.message : String(error)}`;
+      this.fail(code ?? `FAULT`, message);
+      return code !== null ? 1 : 70;
     } finally {
       for (const store of this.stores)
         await store.close();
@@ -63,10 +62,10 @@ export abstract class BaseCommand extends Command<Context> {
     return (this.path[0] ?? ``);
   }
 
-  /** A line of text; nothing with `--json`. */
-  protected say(line = ``) {
+  /** Text for a person, in lines; nothing with `--json`. Whatever is in it, it cannot steer a terminal. */
+  protected say(text = ``) {
     if (!this.json)
-      this.context.stdout.write(`${line}\n`);
+      this.context.stdout.write(`${text.split(`\n`).map(line => safe(line, {multiline: true})).join(`\n`)}\n`);
   }
 
   /** Something that was left out or needs a look: on standard error, and in the envelope. */
@@ -114,10 +113,23 @@ export abstract class BaseCommand extends Command<Context> {
     }
   }
 
-  private print(part: Omit<Envelope, `sessionSync` | `command` | `warnings`>) {
-    const envelope: Envelope = {sessionSync: 1, command: this.verb, ...part, warnings: this.warnings};
-    this.context.stdout.write(`${JSON.stringify(envelope)}\n`);
+  private fail(code: string, given: string) {
+    const message = safe(given, {multiline: true});
+    if (this.json)
+      this.print({ok: false, error: {code, message}});
+    else
+      this.context.stderr.write(`${message}\n`);
   }
+
+  private print(part: Omit<Envelope, `sessionSync` | `command` | `warnings`>) {
+    this.context.stdout.write(envelope({command: this.verb, ...part, warnings: this.warnings}));
+  }
+}
+
+/** The line that `--json` prints: all in it that could steer a terminal is written as an escape. */
+export function envelope(part: Omit<Envelope, `sessionSync`>): string {
+  const whole: Envelope = {sessionSync: 1, ...part};
+  return `${JSON.stringify(whole).replaceAll(UNPRINTABLE, char => `\\u${char.charCodeAt(0).toString(16).padStart(4, `0`)}`)}\n`;
 }
 
 /** What a person can mend; `code` is for scripts. */

@@ -32,7 +32,7 @@ export class CleanCommand extends BaseCommand {
     examples: [[`See what is older than a month`, `$0 clean --older-than 30d --dry-run`], [`Remove it`, `$0 clean --older-than 30d`]],
   });
 
-  olderThan = Option.String(`--older-than`, {required: true, description: `Bound: a number and h, d, w, m (30 days) or y`});
+  olderThan = Option.String(`--older-than`, {description: `Bound: a number and h, d, w, m (30 days) or y`});
   dryRun = Option.Boolean(`--dry-run`, false, {description: `Show what would be removed, and remove nothing`});
   force = Option.Boolean(`--force`, false, {description: `Also sessions that no remote is known to have`});
   mirrors = Option.Boolean(`--mirrors`, false, {description: `Also the mirrors in other agents`});
@@ -63,6 +63,8 @@ export class CleanCommand extends BaseCommand {
   }
 
   private bound() {
+    if (this.olderThan === undefined)
+      throw new CommandError(`NO_BOUND`, `Nothing is removed without a bound: --older-than 30d.`);
     const [, number, unit] = /^(\d{1,6})([hdwmy])$/.exec(this.olderThan) ?? [];
     if (number === undefined || unit === undefined || Number(number) === 0)
       throw new CommandError(`BAD_BOUND`, `--older-than takes a number above 0 and a unit, such as 30d; ${safe(this.olderThan)} is neither.`);

@@ -8,7 +8,7 @@ import type {HookAdapter}                   from '../agents/types.ts';
 import {gitVersion}                         from '../store/index.ts';
 import {readSpool}                          from '../sync/spool.ts';
 import {runningWorker}                      from '../sync/exclusive.ts';
-import {isActive, isPaused}      from '../sync/project.ts';
+import {isActive, isPaused}                 from '../sync/project.ts';
 import type {Project}                       from '../sync/project.ts';
 import {readIfThere}                        from '../system/files.ts';
 import {safe}                               from '../terminal/safe.ts';

@@ -42,7 +42,7 @@ export class PullCommand extends BaseCommand {
     for (const problem of problems)
       this.warn(`${safe(problem.ref)} was left out: ${problem.message}`);
     const remoteOnly = sessions.filter(({where}) => where === `remote`);
-    this.say(`Fetched ${updated} ${updated === 1 ? `ref` : `refs`} from ${safe(remote)}. ${remoteOnly.length} sessions are from elsewhere:`);
+    this.say(`Fetched ${updated} ${updated === 1 ? `ref` : `refs`} from ${safe(remote)}. ${remoteOnly.length === 0 ? `No session is from elsewhere.` : `${remoteOnly.length} ${remoteOnly.length === 1 ? `session is` : `sessions are`} from elsewhere:`}`);
     for (const {session, agent, title} of remoteOnly.slice(0, 20))
       this.say(`  session-sync restore ${session.slice(0, 8)}   ${safe(agent)}  ${safe(title ?? ``, {width: 60})}`);
     return this.done({remote, updated, sessions: remoteOnly.map(({session, agent, title, updated}) => ({session, agent, title, updated})), problems});

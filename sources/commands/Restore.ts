@@ -85,7 +85,8 @@ export class RestoreCommand extends BaseCommand {
       this.report(one);
     for (const {agent, reason} of failed)
       this.warn(`${agent}: ${reason}`);
-    const differences = await this.differences(place, session);
+    // A worktree that would be made would be at the very commit.
+    const differences = this.checkout && this.dryRun ? [] : await this.differences(place, session);
     for (const difference of differences)
       this.say(difference);
     if (!this.dryRun && restored.length > 0)
@@ -142,7 +143,7 @@ export class RestoreCommand extends BaseCommand {
     }
     const targets: Array<AgentAdapter> = [];
     for (const adapter of agents)
-      if ((adapter.target !== undefined || (adapter.native !== undefined && session.agent === adapter.id)) && await adapter.present(this.context.machine))
+      if ((adapter.target !== undefined || (adapter.native !== undefined && session.agent === adapter.id && this.at === undefined)) && await adapter.present(this.context.machine))
         targets.push(adapter);
     if (targets.length === 0)
       throw new CommandError(`NO_AGENT`, `No agent that this session can be written for was found here. \`--agent\` writes it all the same.`);
@@ -198,6 +199,12 @@ export class RestoreCommand extends BaseCommand {
     if (this.dryRun) {
       this.say(`Would make a worktree at ${folder} (${header.commit.slice(0, 8)})`);
       return project;
+    }
+    // Twice is as once. What the person has checked out there since is theirs; the differences are said as ever.
+    const known = await openProject(folder, this.context.machine).catch(() => null);
+    if (known?.root === folder && known.repository.commonDir === project.repository.commonDir) {
+      this.say(`Worktree ${folder} is there already: cd ${folder}`);
+      return known;
     }
     await addWorktree(project.repository, this.context.machine.env, {folder, commit: header.commit});
     this.say(`Worktree ${folder} at ${header.commit.slice(0, 8)}: cd ${folder}`);

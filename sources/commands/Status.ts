@@ -1,7 +1,9 @@
 import {Command, Option}                   from 'clipanion';
 
 import {agentById}                         from '../agents/index.ts';
-import {isActive, isPaused}     from '../sync/project.ts';
+import {recall}                            from '../restore/remembered.ts';
+import type {Remembered}                   from '../restore/remembered.ts';
+import {isActive, isPaused}                from '../sync/project.ts';
 import {runningWorker}                     from '../sync/exclusive.ts';
 import {age}                               from '../terminal/age.ts';
 import {safe}                              from '../terminal/safe.ts';
@@ -19,7 +21,7 @@ export class StatusCommand extends BaseCommand {
     category: `Looking`,
     description: `what is kept, where it can be continued, and what was reduced`,
     details: `
-      For each session of this machine: branch and commit it was recorded at, then a line an agent with the command that
+      For each session of this machine, or restored on it: branch and commit it was recorded at, then a line an agent with the command that
       continues it there, how many records it has, and what could not be carried over in full or why a mirror stopped.
       Shows the ${SHOWN} newest sessions; \`--all\` shows all.
     `,
@@ -34,7 +36,10 @@ export class StatusCommand extends BaseCommand {
     const paused = await isPaused(project);
     const store = await this.store(project);
     const {sessions, problems} = await knownSessions(project, store);
-    const here = sessions.filter(session => session.checkpoint !== undefined || session.where !== `remote`);
+    const restored = new Map<string, Array<Remembered>>();
+    for (const {session} of sessions)
+      restored.set(session, await recall(project, session));
+    const here = sessions.filter(session => session.checkpoint !== undefined || session.where !== `remote` || restored.get(session.session)!.length > 0);
     const shown = this.all ? here : here.slice(0, SHOWN);
 
     if (!active)
@@ -42,7 +47,7 @@ export class StatusCommand extends BaseCommand {
     if (paused)
       this.warn(`Paused: nothing is kept until \`session-sync resume\`.`);
     for (const session of shown)
-      await this.show(session);
+      await this.show(session, restored.get(session.session)!, project.root);
     if (here.length === 0)
       this.say(`No session is kept yet.`);
     if (here.length > shown.length)
@@ -50,7 +55,7 @@ export class StatusCommand extends BaseCommand {
 
     const redactions = total(here.map(session => session.checkpoint?.redactions ?? session.stored?.newest.header.redactions ?? {}));
     if (redactions > 0)
-      this.say(`${redactions} secrets were kept out of git (\`session-sync doctor\` counts them by rule).`);
+      this.say(`${redactions} ${redactions === 1 ? `secret was` : `secrets were`} kept out of git (\`session-sync doctor\` counts them by rule).`);
     const waiting = sessions.filter(session => session.where === `local`).length;
     if (waiting > 0)
       this.say(`${waiting} of the sessions above are not known to be on a remote: git push origin 'refs/session-sync/*'`);
@@ -58,12 +63,12 @@ export class StatusCommand extends BaseCommand {
       this.warn(`${safe(problem.ref)} was left out: ${problem.message}`);
     return this.done({
       active, paused, worker: await runningWorker(project.paths), redactions,
-      sessions: here.map(session => toJson(session)),
+      sessions: here.map(session => toJson(session, restored.get(session.session)!)),
       problems,
     });
   }
 
-  private async show(session: KnownSession) {
+  private async show(session: KnownSession, restored: Array<Remembered>, root: string) {
     if (this.json)
       return;
     const place = session.branch || session.commit ? ` (${safe(session.branch ?? `detached`)}${session.commit ? ` @ ${session.commit.slice(0, 7)}` : ``}${session.dirty ? `, dirty` : ``})` : ``;
@@ -75,7 +80,13 @@ export class StatusCommand extends BaseCommand {
       this.say(`  ${source.id} → ${source.native.resumeCommand(checkpoint.nativeId)} (the source)`);
     for (const mirror of checkpoint?.mirrors ?? [])
       this.say(`  ${await describeMirror(mirror)}`);
-    this.say(`  git → ${session.where === `unstored` ? `not stored` : `${session.records} records, ${session.where === `pushed` ? `pushed to ${safe(session.remote!)}` : `not known to be pushed`}`}`);
+    for (const one of restored) {
+      const place = one.cwd === root ? `` : `, for ${safe(one.cwd)}`;
+      const grown = session.stored !== undefined && session.stored.newest.commit !== one.commit ? `; it has grown since: session-sync restore ${session.session.slice(0, 8)}` : ``;
+      if (checkpoint?.path !== one.path && checkpoint?.mirrors.some(({path}) => path === one.path) !== true)
+        this.say(`  ${one.agent} → ${safe(one.command)} (${one.records} records, restored${place}${grown})`);
+    }
+    this.say(`  git → ${session.where === `unstored` ? `not stored` : `${session.records} records, ${{local: `not known to be pushed`, pushed: `pushed to`, remote: `from`}[session.where]}${session.remote === undefined ? `` : ` ${safe(session.remote)}`}`}`);
     if (checkpoint?.problem !== undefined)
       this.warn(`  problem: ${checkpoint.problem}`);
     for (const repair of checkpoint?.repairs ?? [])
@@ -84,10 +95,11 @@ export class StatusCommand extends BaseCommand {
   }
 }
 
-function toJson({session, agent, title, branch, commit, dirty, updated, records, where, remote, checkpoint}: KnownSession) {
+function toJson({session, agent, title, branch, commit, dirty, updated, records, where, remote, checkpoint}: KnownSession, restored: Array<Remembered>) {
   return {
     session, agent, title, branch, commit, dirty, updated, records, where, remote,
     problem: checkpoint?.problem, repairs: checkpoint?.repairs, redactions: checkpoint?.redactions,
+    restored,
     mirrors: checkpoint?.mirrors.map(mirror => ({
       agent: mirror.agent, id: mirror.id, path: mirror.path, generation: mirror.generation, records: mirror.records,
       resume: agentById(mirror.agent)?.target?.resumeCommand(mirror.id), stopped: mirror.stopped, note: mirror.note, listed: mirror.listed,

@@ -51,25 +51,28 @@ export class RestoreError extends Error {
   }
 }
 
-/** Writes a stored session into an agent's store on this machine, exactly where it is the agent's own. */
+/**
+ * Writes a stored session into an agent's store on this machine, exactly where it is the agent's own. What ends at an
+ * earlier record (`at`) is a session of its own there, beside the whole one.
+ */
 export async function restore(options: RestoreOptions): Promise<Restored> {
   const {adapter, stored} = options;
   if (adapter.native !== undefined && stored.header.agent.id === adapter.id && options.at === undefined)
     return await restoreNative(options);
   if (adapter.target !== undefined)
     return await restoreTranslated(options);
+  if (options.at !== undefined && stored.header.agent.id === adapter.id)
+    throw new RestoreError(`NOT_A_TARGET`, `a session of ${adapter.name} comes back as a whole only: its own lines are not cut`);
   throw new RestoreError(`NOT_A_TARGET`, `${adapter.name} sessions can be read, but a session of ${stored.header.agent.id} cannot be written into ${adapter.name} yet`);
 }
 
-/** Names of folders for this machine. One that has no counterpart here keeps the name it had. */
+/** Names of folders for this machine. One that has no counterpart here is where it was in its home, or keeps its name. */
 function localRoots({project, stored, cwd}: RestoreOptions): Roots {
-  return {
-    ...stored.header.roots,
-    root: cwd,
-    home: project.machine.home,
-    tmp: project.machine.tmp,
-    session: path.join(project.paths.side, stored.session),
-  };
+  const {roots, platform = project.machine.platform} = stored.header;
+  const here: Roots = {root: cwd, home: project.machine.home, tmp: project.machine.tmp, session: path.join(project.paths.side, stored.session)};
+  const map = mapper(roots, here, platform as NodeJS.Platform, project.machine.platform);
+  const others = Object.entries(roots).filter(([token]) => !Object.hasOwn(here, token)).map(([token, folder]) => [token, JSON.parse(map(JSON.stringify(folder))) as string]);
+  return {...Object.fromEntries(others), ...here};
 }
 
 async function restoreTranslated(options: RestoreOptions): Promise<Restored> {
@@ -79,7 +82,7 @@ async function restoreTranslated(options: RestoreOptions): Promise<Restored> {
   const {first, header} = await describe(options);
 
   for (let generation = 0; generation < MOST_GENERATIONS; generation++) {
-    const id = target.mirrorId(stored.session, generation);
+    const id = target.mirrorId(options.at === undefined ? stored.session : `${stored.session}@${options.at}`, generation);
     const writing: WriterTarget = {header, id, cwd: options.cwd, settings};
     const file = target.pathOf(project.machine, writing);
     if (options.dryRun === true)

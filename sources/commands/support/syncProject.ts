@@ -92,7 +92,7 @@ function isCurrent(known: Checkpoint, sync: SyncContext, size: number) {
 function describe(checkpoint: Checkpoint, records: number) {
   const mirrors = checkpoint.mirrors.map(mirror => {
     const lost = summarise(mirror.report);
-    return `  ${mirror.agent}: ${mirror.stopped ?? mirror.note ?? `${mirror.records} records`}${lost ? `; ${lost}` : ``}`;
+    return `  ${mirror.agent}: ${mirror.stopped ?? [mirror.size > 0 ? `${mirror.records} records` : ``, mirror.note ?? ``].filter(Boolean).join(`; `)}${lost ? `; ${lost}` : ``}`;
   });
   return [`Session ${checkpoint.session.slice(0, 8)} ${safe(checkpoint.title ?? checkpoint.first?.prompt ?? ``, {width: 60})}: ${records} new records`, ...mirrors].join(`\n`);
 }
