@@ -120,7 +120,8 @@ function entriesIn(text: string): Array<Entry> {
       expect(text, list, `array`, `hooks.${event}[${group}].hooks`);
       for (const [hook, node] of (list.children ?? []).entries()) {
         expect(text, node, `object`, `hooks.${event}[${group}].hooks[${hook}]`);
-        const value = getNodeValue(node);
+        // A copy: the parser's objects have no prototype, so that none of them would equal one of ours.
+        const value = {...getNodeValue(node)};
         if (typeof value.command === `string` && value.command.includes(MARK))
           entries.push({event, group, hook, alone: list.children!.length === 1, value, matcher: valueAt(groupNode, `matcher`)});
       }
