@@ -22,10 +22,8 @@ export const native: NativeAdapter = {
   },
 
   roots(machine: Machine, session: {nativeId: string; cwd: string}) {
-    return {
-      session: path.join(projectFolder(machine, session.cwd), session.nativeId),
-      agent: configRoot(machine),
-    };
+    const project = projectFolder(machine, session.cwd);
+    return {session: path.join(project, session.nativeId), project, agent: configRoot(machine)};
   },
 
   /** Claude Code finds a session by its id in any project; the same id in two others is found in none (2.1.330). */
