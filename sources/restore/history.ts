@@ -1,3 +1,4 @@
+import {isTooDeep}                                from '../interchange/depth.ts';
 import {detokenizer}                              from '../interchange/paths.ts';
 import type {Roots}                               from '../interchange/paths.ts';
 import {placeholder, validateRecord}              from '../interchange/index.ts';
@@ -35,6 +36,8 @@ export async function * readHistory(
 function check(line: string | null, seq: number): {record: NeutralRecord | null; reason: string} {
   if (line === null)
     return {record: null, reason: `too long`};
+  if (isTooDeep(line))
+    return {record: null, reason: `nested too deep`};
   let value: Json;
   try {
     value = JSON.parse(line) as Json;

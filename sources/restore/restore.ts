@@ -69,7 +69,8 @@ export async function restore(options: RestoreOptions): Promise<Restored> {
 /** Names of folders for this machine. One that has no counterpart here is where it was in its home, or keeps its name. */
 function localRoots({project, stored, cwd}: RestoreOptions): Roots {
   const {roots, platform = project.machine.platform} = stored.header;
-  const here: Roots = {root: cwd, home: project.machine.home, tmp: project.machine.tmp, session: path.join(project.paths.side, stored.session)};
+  const side = path.join(project.paths.side, stored.session);
+  const here: Roots = {root: cwd, home: project.machine.home, tmp: project.machine.tmp, session: side, transcript: `${side}.jsonl`};
   const map = mapper(roots, here, platform as NodeJS.Platform, project.machine.platform);
   const others = Object.entries(roots).filter(([token]) => !Object.hasOwn(here, token)).map(([token, folder]) => [token, JSON.parse(map(JSON.stringify(folder))) as string]);
   return {...Object.fromEntries(others), ...here};
@@ -194,17 +195,24 @@ class Pass {
   }
 }
 
-/** Large outputs that the session speaks of by name: into the git directory, where `{session}` points for this machine. */
+/**
+ * Files that the session speaks of by name, into the git directory, where `{session}` and `{transcript}` point for this
+ * machine: large outputs, and the transcript itself where a summary refers to it for what it leaves out.
+ */
 async function placeSideFiles(options: RestoreOptions) {
   const {store, stored, project} = options;
-  const prefix = `native/${stored.header.agent.id}/`;
-  for (const name of Object.keys(stored.header.streams)) {
-    if (!name.startsWith(prefix) || stored.header.streams[`${name}`]?.source !== undefined || !name.slice(prefix.length).includes(`/`))
+  const {header} = stored;
+  const side = path.join(project.paths.side, stored.session);
+  const prefix = `native/${header.agent.id}/`;
+  const map = mapper(header.roots, localRoots(options), (header.platform ?? project.machine.platform) as NodeJS.Platform, project.machine.platform);
+  for (const name of Object.keys(header.streams).filter(name => name.startsWith(prefix))) {
+    const file = name.slice(prefix.length);
+    const isMain = !file.includes(`/`) && file.endsWith(`.jsonl`);
+    if (isMain ? (header.counts.compaction ?? 0) === 0 : !file.includes(`/`) || header.streams[name]!.source !== undefined)
       continue;
-    const draft = await Draft.begin(path.join(project.paths.side, stored.session, ...name.slice(prefix.length).split(`/`)));
+    const draft = await Draft.begin(isMain ? `${side}.jsonl` : path.join(side, ...file.split(`/`)));
     try {
-      for await (const chunk of store.readStream(stored, name))
-        await draft.write(chunk);
+      await mapLines(store.readStream(stored, name), map, draft);
       await draft.place({judge: () => `continued`});
     } finally {
       await draft.drop();

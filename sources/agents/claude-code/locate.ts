@@ -97,6 +97,8 @@ export function roots(session: {path: string; nativeId: string; cwd?: string}, m
   const projects = path.dirname(path.dirname(session.path));
   return {
     session: sideFolder(session),
+    // Named in the summary of a compaction, for what it leaves out (2.1.330).
+    transcript: session.path,
     // Named in what the model is told of its memory folder (2.1.330).
     project: path.dirname(session.path),
     agent: path.basename(projects) === `projects` ? path.dirname(projects) : configRoot(machine),

@@ -23,7 +23,7 @@ export const native: NativeAdapter = {
 
   roots(machine: Machine, session: {nativeId: string; cwd: string}) {
     const project = projectFolder(machine, session.cwd);
-    return {session: path.join(project, session.nativeId), project, agent: configRoot(machine)};
+    return {session: path.join(project, session.nativeId), transcript: path.join(project, `${session.nativeId}.jsonl`), project, agent: configRoot(machine)};
   },
 
   /** Claude Code finds a session by its id in any project; the same id in two others is found in none (2.1.330). */

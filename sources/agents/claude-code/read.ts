@@ -129,7 +129,7 @@ class Reader implements RecordReader {
       return;
     }
 
-    const place = {value, line, id, time: ledger.see(value)};
+    const place = this.stream.begin(value, line, id);
     if (value.type === `user`)
       this.user(place);
     else if (value.type === `assistant`)

@@ -46,7 +46,7 @@ export class Stream {
 
   private boundary: (Boundary & {batch: Batch}) | null = null;
   private out = NOTHING;
-  private forked = false;
+  private unsettled = false;
 
   constructor(unbounded: boolean) {
     this.tree = new Tree(unbounded);
@@ -56,13 +56,20 @@ export class Stream {
 
   /** The records since the last call. */
   take(): Array<NeutralRecord> {
-    if (this.forked) {
-      this.forked = false;
+    if (this.unsettled) {
+      this.unsettled = false;
       this.settleLeaf();
     }
     const {out} = this;
     this.out = NOTHING;
     return out;
+  }
+
+  /** A line of the chain begins. Returns where it stands. */
+  begin(value: JsonObject, line: SourceLine, id: string | undefined): Place {
+    if (this.leaves.loosen())
+      this.unsettled = true;
+    return {value, line, id, time: this.ledger.see(value)};
   }
 
   /** Batch and `seq` that a line follows. `open`: the call that it answers, known even when its line is out of reach. */
@@ -99,7 +106,7 @@ export class Stream {
     this.tree.fork(this.seq, parent);
     this.emit({kind: `branch`, parent, reason: parent === -1 ? `second root` : reason}, undefined);
     this.tip = batch;
-    this.forked = true;
+    this.unsettled = true;
     return parent;
   }
 
