@@ -50,7 +50,7 @@ function place(name, size) {
 }
 
 function must(program, args, {env, cwd, input}) {
-  const {status, stdout, stderr, error} = spawnSync(program, args, {env, cwd, input, encoding: `buffer`, maxBuffer: 1 << 30, timeout: 900_000});
+  const {status, stdout, stderr, error} = spawnSync(program, args, {env, cwd, input, maxBuffer: 1 << 30, timeout: 900_000});
   if (status !== 0)
     throw new Error(`${program} ${args.join(` `)} exited with ${status ?? error?.message}: ${stdout}${stderr}`);
   return stdout;
