@@ -10,7 +10,7 @@ import {readSpool}                          from '../sync/spool.ts';
 import {runningWorker}                      from '../sync/exclusive.ts';
 import {isActive, isPaused}                 from '../sync/project.ts';
 import type {Project}                       from '../sync/project.ts';
-import {readIfThere}                        from '../system/files.ts';
+import {isCode, readIfThere}                from '../system/files.ts';
 import {safe}                               from '../terminal/safe.ts';
 
 import {BaseCommand}                        from './Base.ts';
@@ -59,6 +59,9 @@ export class DoctorCommand extends BaseCommand {
   private async checkGit(project: Project) {
     const {repository} = project;
     this.add(`ok`, `git`, `${await gitVersion(this.context.machine.env)}, ${repository.objectFormat}`);
+    // Objects and refs go where the common directory is; a folder that is not there yet is made in it.
+    for (const folder of [repository.commonDir, project.paths.folder])
+      await access(folder, constants.W_OK).catch(error => isCode(error, `ENOENT`) || this.add(`problem`, `git`, `${folder} cannot be written to: no session can be stored`));
     if (repository.shallow)
       this.add(`note`, `git`, `this clone is shallow: a commit that a session names may be missing`);
     if (repository.partial)

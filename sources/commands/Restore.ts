@@ -90,7 +90,7 @@ export class RestoreCommand extends BaseCommand {
     for (const difference of differences)
       this.say(difference);
     if (!this.dryRun && restored.length > 0)
-      await remember(place, newest, restored);
+      await remember(place, newest, restored).catch((error: Error) => this.warn(`\`status\` will not show this: ${error.message}`));
     if (restored.length === 0)
       throw new CommandError(`NOT_RESTORED`, failed.map(({agent, reason}) => `${agent}: ${reason}`).join(`\n`));
     return this.done({session: session.session, cwd: place.root, dryRun: this.dryRun, restored, failed, differences}, failed.length > 0 ? 2 : 0);

@@ -24,6 +24,6 @@ export class ResumeCommand extends BaseCommand {
     await setPaused(project, false);
     this.say(paused ? `Going on.` : `It was not paused.`);
     const summary = await this.exclusively(project, async () => await syncProject(project, {say: line => this.say(line), warn: line => this.warn(line), context: this.context}));
-    return this.done({paused: false, wasPaused: paused, ...summary}, summary.failed.length > 0 ? 2 : 0);
+    return this.done({paused: false, wasPaused: paused, ...summary}, summary.failed.length + summary.skipped.length > 0 ? 2 : 0);
   }
 }

@@ -5,6 +5,7 @@ import {recall}                            from '../restore/remembered.ts';
 import type {Remembered}                   from '../restore/remembered.ts';
 import {isActive, isPaused}                from '../sync/project.ts';
 import {runningWorker}                     from '../sync/exclusive.ts';
+import {sizeOf}                            from '../system/files.ts';
 import {age}                               from '../terminal/age.ts';
 import {safe}                              from '../terminal/safe.ts';
 
@@ -76,8 +77,10 @@ export class StatusCommand extends BaseCommand {
     this.say(`Session ${session.session.slice(0, 8)}${place} ${safe(session.title ?? ``, {width: 60})}${when}`.trimEnd());
     const {checkpoint} = session;
     const source = agentById(session.agent);
-    if (checkpoint !== undefined && source?.native !== undefined)
-      this.say(`  ${source.id} → ${source.native.resumeCommand(checkpoint.nativeId)} (the source)`);
+    if (checkpoint !== undefined && source?.native !== undefined) {
+      const there = await sizeOf(checkpoint.path).catch(() => -1) >= 0 || restored.some(({path}) => path === checkpoint.path);
+      this.say(`  ${source.id} → ${there ? `${source.native.resumeCommand(checkpoint.nativeId)} (the source)` : `its transcript is gone; what was stored stays: session-sync restore ${session.session.slice(0, 8)}`}`);
+    }
     for (const mirror of checkpoint?.mirrors ?? [])
       this.say(`  ${await describeMirror(mirror)}`);
     for (const one of restored) {

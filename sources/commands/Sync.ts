@@ -32,7 +32,7 @@ export class SyncCommand extends BaseCommand {
       only: this.sessions, force: this.force, say: line => this.say(line), warn: line => this.warn(line), context: this.context,
     }));
     if (summary.synced.length === 0 && summary.failed.length === 0)
-      this.say(summary.unchanged === 0 ? `No agent has a session of this project yet.` : `Everything is up to date (${summary.unchanged} sessions).`);
-    return this.done(summary, summary.failed.length > 0 ? 2 : 0);
+      this.say(summary.unchanged === 0 ? `No agent has a session of this project on this machine.` : `Everything is up to date (${summary.unchanged} sessions).`);
+    return this.done(summary, summary.failed.length + summary.skipped.length > 0 ? 2 : 0);
   }
 }

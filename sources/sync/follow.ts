@@ -1,6 +1,7 @@
 import {isAscii}         from 'node:buffer';
 import {TextDecoder}     from 'node:util';
 
+import {isTooDeep}       from '../interchange/depth.ts';
 import type {Json}       from '../interchange/index.ts';
 import {openRegular}     from '../system/files.ts';
 import type {SourceLine} from '../agents/types.ts';
@@ -92,7 +93,7 @@ function parseLine(bytes: Buffer, offset: number, length: number, decoder: TextD
 
   let value: Json | undefined;
   try {
-    value = JSON.parse(text) as Json;
+    value = isTooDeep(text) ? undefined : JSON.parse(text) as Json;
   } catch {
     value = undefined;
   }

@@ -131,7 +131,7 @@ export class LiveSession {
         // One agent's store that cannot be written must not starve the others, nor the store in git.
         try {
           const before = mirror.state.seq;
-          const outcome = await mirror.flush(() => this.replay(main));
+          const outcome = await mirror.flush(() => this.replay(main), main.seq);
           moved ||= outcome.changed || mirror.state.seq !== before;
           if (outcome.waiting !== undefined)
             waiting.push(`${mirror.state.agent}: ${outcome.waiting}`);
@@ -139,6 +139,7 @@ export class LiveSession {
           await mirror.discard();
           mirror.missed();
           mirror.state.note = (error as Error).message;
+          moved = true;
           waiting.push(`${mirror.state.agent}: ${mirror.state.note}`);
         }
       }

@@ -85,10 +85,13 @@ export class Mirror {
     await this.take(record);
   }
 
-  /** Brings the file up to date. Resolves what happened; errors of the disk are thrown, the file as it was. */
-  async flush(replay: Replay): Promise<MirrorOutcome> {
+  /** Brings the file up to date, to the record before `upTo` at least. Resolves what happened; errors of the disk are thrown, the file as it was. */
+  async flush(replay: Replay, upTo = 0): Promise<MirrorOutcome> {
     if (this.stopped)
       return {changed: false};
+    // An agent that came later, or whose store could not be written last time: nobody pushes the records before again.
+    if (this.behind === `no` && this.next < upTo)
+      this.behind = `append`;
     for (;;) {
       if (this.behind !== `no` && !await this.catchUp(replay))
         return {changed: false};

@@ -42,14 +42,24 @@ export async function syncProject(project: Project, options: Options): Promise<S
         summary.unchanged += 1;
         continue;
       }
+      const before = known === null ? null : stateOf(known);
       bar.update(`session ${index + 1} of ${found.length}: ${located.session.slice(0, 8)}`);
       try {
         const outcome = await syncSession(sync, adapter, located, {
           onProgress: (bytes, of) => bar.update(`session ${index + 1} of ${found.length}: ${located.session.slice(0, 8)} ${Math.floor(100 * bytes / Math.max(of, 1))} %`),
         });
         const mirrors = outcome.checkpoint.mirrors.map(({agent, id, records, note, stopped}) => ({agent, id, records, ...note ?? stopped ? {note: note ?? stopped!} : {}}));
-        summary.synced.push({session: located.session, records: outcome.records, ...outcome.commit ? {commit: outcome.commit} : {}, mirrors});
         bar.clear();
+        const {problem} = outcome.checkpoint;
+        if (problem !== undefined) {
+          summary.failed.push({session: located.session, reason: problem});
+          options.warn(`Session ${located.session.slice(0, 8)} was not synced in full: ${problem}`);
+        }
+        if (outcome.records === 0 && outcome.commit === undefined && stateOf(outcome.checkpoint) === before) {
+          summary.unchanged += problem === undefined ? 1 : 0;
+          continue;
+        }
+        summary.synced.push({session: located.session, records: outcome.records, ...outcome.commit ? {commit: outcome.commit} : {}, mirrors});
         options.say(describe(outcome.checkpoint, outcome.records));
       } catch (error) {
         bar.clear();
@@ -89,10 +99,15 @@ function isCurrent(known: Checkpoint, sync: SyncContext, size: number) {
     .every(target => known.mirrors.some(mirror => mirror.agent === target.adapter.id && (mirror.stopped !== undefined || mirror.seq >= main.seq)));
 }
 
+/** What a person would see of the mirrors. */
+function stateOf({mirrors}: Checkpoint) {
+  return JSON.stringify(mirrors.map(({agent, id, seq, size, note, stopped}) => [agent, id, seq, size, note, stopped]));
+}
+
 function describe(checkpoint: Checkpoint, records: number) {
   const mirrors = checkpoint.mirrors.map(mirror => {
     const lost = summarise(mirror.report);
-    return `  ${mirror.agent}: ${mirror.stopped ?? [mirror.size > 0 ? `${mirror.records} records` : ``, mirror.note ?? ``].filter(Boolean).join(`; `)}${lost ? `; ${lost}` : ``}`;
+    return `  ${mirror.agent}: ${mirror.stopped ?? ([mirror.size > 0 ? `${mirror.records} records` : ``, mirror.note ?? ``].filter(Boolean).join(`; `) || `nothing to write yet`)}${lost ? `; ${lost}` : ``}`;
   });
   return [`Session ${checkpoint.session.slice(0, 8)} ${safe(checkpoint.title ?? checkpoint.first?.prompt ?? ``, {width: 60})}: ${records} new records`, ...mirrors].join(`\n`);
 }
