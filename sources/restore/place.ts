@@ -2,7 +2,7 @@ import {open, rename, rm, utimes}                  from 'node:fs/promises';
 import type {FileHandle}                           from 'node:fs/promises';
 import path                                        from 'node:path';
 
-import {makeFolder, openRegular, readAt, temporaryName} from '../system/files.ts';
+import {makeFolder, openRegular, readAt, temporaryName, writeAll} from '../system/files.ts';
 
 const PIECE = 1 << 20;
 
@@ -23,9 +23,7 @@ export class Draft {
 
   async write(data: string | Buffer) {
     const bytes = typeof data === `string` ? Buffer.from(data) : data;
-    let written = 0;
-    while (written < bytes.length)
-      written += (await this.handle.write(bytes, written, bytes.length - written, this.size + written)).bytesWritten;
+    await writeAll(this.handle, bytes, this.size);
     this.size += bytes.length;
   }
 
@@ -78,7 +76,7 @@ export class Draft {
     try {
       for (let at = from; at < this.size; at += PIECE) {
         const bytes = await readAt(this.handle, at, Math.min(PIECE, this.size - at));
-        await there.write(bytes, 0, bytes.length, at);
+        await writeAll(there, bytes, at);
       }
       await there.sync();
     } catch (error) {

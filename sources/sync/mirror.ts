@@ -6,7 +6,7 @@ import path                                          from 'node:path';
 import type {AgentAdapter, Machine, MirrorState as Judgement, RecordWriter, TargetAdapter, WriterTarget} from '../agents/types.ts';
 import {LiveTree, isHistory}                         from '../interchange/index.ts';
 import type {NeutralRecord, SessionHeader}           from '../interchange/index.ts';
-import {makeFolder, openRegular, readAt, removeAbandoned, tailHash, temporaryName} from '../system/files.ts';
+import {makeFolder, openRegular, readAt, removeAbandoned, tailHash, temporaryName, writeAll} from '../system/files.ts';
 
 import {sameBytes}                                   from './intent.ts';
 import type {Intent}                                 from './intent.ts';
@@ -178,7 +178,7 @@ export class Mirror {
       this.draft = {path: file, handle: await open(file, `wx+`, 0o600), size: 0};
     }
     const bytes = Buffer.from(this.text);
-    await this.draft.handle.write(bytes, 0, bytes.length, this.draft.size);
+    await writeAll(this.draft.handle, bytes, this.draft.size);
     this.draft.size += bytes.length;
     this.text = ``;
   }
@@ -331,9 +331,7 @@ export class Mirror {
     const put = async (bytes: Buffer) => {
       const rest = bytes.subarray(Math.min(skip, bytes.length));
       skip -= bytes.length - rest.length;
-      let written = 0;
-      while (written < rest.length)
-        written += (await handle.write(rest, written, rest.length - written, position + written)).bytesWritten;
+      await writeAll(handle, rest, position);
       position += rest.length;
     };
     try {

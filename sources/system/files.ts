@@ -117,6 +117,12 @@ export async function readAt(handle: FileHandle, position: number, length: numbe
   return buffer.subarray(0, filled);
 }
 
+/** Writes all of `bytes` at `position`. One write may take only a part of them, as on a disk that gets full, and says so in no other way. */
+export async function writeAll(handle: FileHandle, bytes: Buffer, position: number) {
+  for (let written = 0; written < bytes.length;)
+    written += (await handle.write(bytes, written, bytes.length - written, position + written)).bytesWritten;
+}
+
 /** Opens an existing regular file without following a link in its last component. Null when there is none. */
 export async function openRegular(file: string, flags: number = constants.O_RDONLY): Promise<FileHandle | null> {
   let handle: FileHandle;
