@@ -1,0 +1,3 @@
+export declare const root: string;
+export declare function installDependencies(): void;
+export declare function build(): void;
