@@ -100,7 +100,9 @@ async function hold(paths: StatePaths, lock: Lock, worker: boolean): Promise<Hel
 async function startTime(pid: number): Promise<string> {
   try {
     const text = await readFile(`/proc/${pid}/stat`, `utf8`);
-    return text.slice(text.lastIndexOf(`) `) + 2).split(` `)[19] ?? ``;
+    const [state, ...fields] = text.slice(text.lastIndexOf(`) `) + 2).split(` `);
+    // A killed process that nobody asks after stays a zombie; in a container without an init as long as that runs.
+    return state === `Z` ? `zombie` : fields[18] ?? ``;
   } catch {
     return ``;
   }

@@ -59,14 +59,15 @@ cat=$!
 wait "$cat" || { cat=; rm -f "$file"; exit 0; }
 cat=
 
-# A process number alone may have been given to somebody else since; on Linux the start time tells.
+# A process number alone may have been given to somebody else since; on Linux the start time tells. In a container, a
+# killed process may stay a zombie as long as the container runs.
 alive() {
   [ -n "$1" ] && kill -0 "$1" || return 1
   [ -n "$2" ] && [ -r "/proc/$1/stat" ] || return 0
   IFS= read -r stat < "/proc/$1/stat" || return 1
   want=$2
   set -- ${stat##*) }
-  [ "${20}" = "$want" ]
+  [ "${20}" = "$want" ] && [ "$1" != Z ]
 }
 
 pid= start=
