@@ -81,8 +81,10 @@ export async function syncSession(
         await live.register();
       return {session: located.session, records, ...stored ? {commit: stored.commit} : {}, waiting, checkpoint: live.state()};
     } catch (error) {
-      if (!(error instanceof StoreError) || error.code !== `REF_MOVED` || attempt > 1)
+      if (!(error instanceof StoreError) || error.code !== `REF_MOVED` || attempt > 1) {
+        await live.fail(error as Error).catch(() => undefined);
         throw error;
+      }
     } finally {
       await live.close();
     }

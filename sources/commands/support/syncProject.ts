@@ -51,12 +51,13 @@ export async function syncProject(project: Project, options: Options): Promise<S
         const mirrors = outcome.checkpoint.mirrors.map(({agent, id, records, note, stopped}) => ({agent, id, records, ...note ?? stopped ? {note: note ?? stopped!} : {}}));
         bar.clear();
         const {problem} = outcome.checkpoint;
-        if (problem !== undefined) {
-          summary.failed.push({session: located.session, reason: problem});
-          options.warn(`Session ${located.session.slice(0, 8)} was not synced in full: ${problem}`);
+        const missing = [...problem === undefined ? [] : [problem], ...outcome.waiting];
+        for (const reason of missing) {
+          summary.failed.push({session: located.session, reason});
+          options.warn(`Session ${located.session.slice(0, 8)} was not synced in full: ${reason}`);
         }
         if (outcome.records === 0 && outcome.commit === undefined && stateOf(outcome.checkpoint) === before) {
-          summary.unchanged += problem === undefined ? 1 : 0;
+          summary.unchanged += missing.length === 0 ? 1 : 0;
           continue;
         }
         summary.synced.push({session: located.session, records: outcome.records, ...outcome.commit ? {commit: outcome.commit} : {}, mirrors});
