@@ -201,16 +201,22 @@ export function script(world: World, seed: string, copies: number): Script {
       }
       const uuids = lines.flatMap(line => /"uuid":"([^"]+)"/.exec(line)?.[1] ?? []);
       last = uuids.at(-1) ?? null;
-      const image = uuidOf(`${seed} ${copy} ${recording} image`);
-      lines.push(JSON.stringify({
-        parentUuid: last, isSidechain: false, type: `user`, uuid: image, sessionId: session, cwd: world.project, timestamp: `2026-11-20T12:00:0${copy}.000Z`, version: `2.1.330`,
-        message: {role: `user`, content: [{type: `text`, text: `What is on this picture (${recording}, ${copy})?`}, {type: `image`, source: {type: `base64`, media_type: `image/png`, data: Buffer.from(image.repeat(200)).toString(`base64`)}}]},
-      }));
-      last = uuidOf(`${image} answer`);
-      lines.push(JSON.stringify({
-        parentUuid: image, isSidechain: false, type: `assistant`, uuid: last, sessionId: session, cwd: world.project, timestamp: `2026-11-20T12:00:1${copy}.000Z`, version: `2.1.330`,
-        message: {id: `msg_${image}`, role: `assistant`, model: `claude-sonnet-4-5`, content: [{type: `text`, text: `A shop.`}], stop_reason: `end_turn`, usage: {input_tokens: 1, output_tokens: 1}},
-      }));
+
+      // A prompt with an image, then the person goes back to before it a few times and asks something else.
+      const fork = last;
+      for (let take = 0; take < 5; take++) {
+        const ask = uuidOf(`${seed} ${copy} ${recording} ${take}`);
+        const common = {isSidechain: false, sessionId: session, cwd: world.project, version: `2.1.330`};
+        const picture = {type: `image`, source: {type: `base64`, media_type: `image/png`, data: Buffer.from(ask.repeat(200)).toString(`base64`)}};
+        last = uuidOf(`${ask} answer`);
+        lines.push(JSON.stringify({
+          ...common, parentUuid: fork, type: `user`, uuid: ask, timestamp: `2026-11-20T12:0${copy}:${take}0.000Z`,
+          message: {role: `user`, content: [{type: `text`, text: `What is on this picture (${recording}, ${copy}, ${take})?`}, ...take < 2 ? [picture] : []]},
+        }), JSON.stringify({
+          ...common, parentUuid: ask, type: `assistant`, uuid: last, timestamp: `2026-11-20T12:0${copy}:${take}1.000Z`,
+          message: {id: `msg_${ask}`, role: `assistant`, model: `claude-sonnet-4-5`, content: [{type: `text`, text: `A shop.`}], stop_reason: `end_turn`, usage: {input_tokens: 1, output_tokens: 1}},
+        }));
+      }
 
       const beside = path.join(folder, id);
       for (const name of readdirSync(beside, {recursive: true, encoding: `utf8`}).filter(text => /\.(jsonl?|txt)$/.test(text)).sort()) {

@@ -125,7 +125,7 @@ describe(`A killed worker`, () => {
     const story = script(world, `unnoted`, 1);
     const machine: Machine = {env: world.env, home: world.home, platform: process.platform, tmp: world.env.TMPDIR!};
     const adapter = agentById(`claude-code`)!;
-    const parts = 40;
+    const parts = 60;
     let crashes = 0;
     for (let part = 1; part <= parts; part++) {
       await grow(world, story, part, parts);
