@@ -82,8 +82,7 @@ export class FastImport {
       await Promise.race([once(this.child.stdin!, `drain`).catch(() => {}), this.ended]);
 
     if (this.child.exitCode !== null || this.failure !== null) {
-      await this.ended;
-      await this.removeCrashReport();
+      await this.removeRests((await this.ended).stderr);
       throw this.failure ?? gitError(`fast-import`, {code: this.child.exitCode, stderr: `it ended early`});
     }
   }
@@ -94,7 +93,7 @@ export class FastImport {
     this.child.stdin!.end(`${commands}done\n`);
     const result = await this.ended;
     if (result.code !== 0)
-      await this.removeCrashReport();
+      await this.removeRests(result.stderr);
     if (result.code === null || isDiskFull(result.stderr))
       throw this.failure;
 
@@ -107,11 +106,15 @@ export class FastImport {
       this.child.stdin!.end(`done\n`);
 
     this.over = true;
-    await this.ended;
-    await this.removeCrashReport();
+    await this.removeRests((await this.ended).stderr);
   }
 
-  private async removeCrashReport() {
+  /** A failed import leaves its pack behind, unfinished: on a full disk it is what fills it. */
+  private async removeRests(stderr: string) {
+    const pack = /\/objects\/pack\/(tmp_(?:pack|idx)_\w+)'/.exec(stderr)?.[1];
+    if (pack !== undefined)
+      await fs.rm(path.join(this.repo.commonDir, `objects`, `pack`, pack), {force: true});
+
     if (this.child.pid !== undefined)
       await fs.rm(path.join(this.repo.commonDir, `fast_import_crash_${this.child.pid}`), {force: true});
   }

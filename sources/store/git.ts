@@ -137,7 +137,8 @@ export function gitError(what: string, result: {code: number | null; stderr: str
 }
 
 export function isDiskFull(stderr: string) {
-  return /No space left on device|Disk quota exceeded/.test(stderr);
+  // The last is what fast-import of git 2.39 says itself.
+  return /No space left on device|Disk quota exceeded|Out of diskspace/.test(stderr);
 }
 
 export function spawnError(error: Error, cwd: string | undefined) {

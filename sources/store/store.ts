@@ -90,12 +90,14 @@ export class SessionStore {
    * and as last fetched from remotes. What cannot be trusted is left out and reported.
    */
   async list(): Promise<{refs: Array<Stored>; problems: Array<StoreProblem>}> {
-    if (this.canWrite)
-      await this.healShadow();
+    const spaces = [SESSION_REFS, TRACKING_REFS, SHADOW_REFS];
+    let all = await this.reader.refs(spaces);
+    if (this.canWrite && (await this.healFrom(all)).length > 0)
+      all = await this.reader.refs(spaces);
 
     const problems: Array<StoreProblem> = [];
-    const found = await Promise.all((await this.reader.refs([SESSION_REFS, TRACKING_REFS])).map(async ({ref, oid}) => {
-      if (parseIndexRef(ref))
+    const found = await Promise.all(all.map(async ({ref, oid}) => {
+      if (ref.startsWith(SHADOW_REFS) || parseIndexRef(ref))
         return null;
 
       const parsed = parseSessionRef(ref);
@@ -135,7 +137,11 @@ export class SessionStore {
 
   /** Puts back every ref of this clone that was lost or set back before it was pushed. Resolves to their names. */
   async healShadow(): Promise<Array<string>> {
-    const refs = new Map((await this.reader.refs([SHADOW_REFS, SESSION_REFS])).map(({ref, oid}) => [ref, oid]));
+    return await this.healFrom(await this.reader.refs([SHADOW_REFS, SESSION_REFS]));
+  }
+
+  private async healFrom(all: Array<{ref: string; oid: string}>) {
+    const refs = new Map(all.map(({ref, oid}) => [ref, oid]));
     const healed: Array<string> = [];
     for (const [ref, shadow] of refs) {
       const parsed = ref.startsWith(SHADOW_REFS) ? parseSessionRef(ref) : null;

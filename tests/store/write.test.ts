@@ -276,7 +276,7 @@ describe(`trouble`, () => {
     // A git whose fast-import reads and then fails as it does on a full disk.
     const real = (await promisify(execFile)(`sh`, [`-c`, `command -v git`], {env: gitEnv(place.env)})).stdout.trim();
     await fs.mkdir(place.at(`bin`));
-    await fs.writeFile(place.at(`bin`, `git`), `#!/bin/sh\nfor a in "$@"; do if [ "$a" = fast-import ]; then head -c 1000 >/dev/null; echo "fatal: write error: No space left on device" >&2; exit 128; fi; done\nexec ${real} "$@"\n`, {mode: 0o755});
+    await fs.writeFile(place.at(`bin`, `git`), `#!/bin/sh\nfor a in "$@"; do if [ "$a" = fast-import ]; then head -c 1000 >/dev/null; echo x >objects/pack/tmp_pack_Ab1; echo "fatal: sha1 file '$PWD/objects/pack/tmp_pack_Ab1' write error. Out of diskspace" >&2; exit 128; fi; done\nexec ${real} "$@"\n`, {mode: 0o755});
     const env  = {...place.env, PATH: `${place.at(`bin`)}:${place.env.PATH}`};
     const full = await openStore({...place, env}, `shop`);
 
@@ -287,6 +287,8 @@ describe(`trouble`, () => {
         await long.append(`rec/main`, lines(0, 5000));
     })()).rejects.toMatchObject({code: `DISK_FULL`});
     await long.abort();
+    // The pack that was begun is what fills the disk.
+    expect((await fs.readdir(place.at(`shop`, `.git`, `objects`, `pack`))).filter(name => name.startsWith(`tmp_`))).toEqual([]);
 
     expect(await sync(store, SESSION, 1, 2)).toMatchObject({sequence: 2});
   });
