@@ -1,5 +1,6 @@
 import {realpath}                                 from 'node:fs/promises';
 import path                                       from 'node:path';
+import path                                       from 'node:path';
 import process                                    from 'node:process';
 import {setTimeout as sleep}                      from 'node:timers/promises';
 
@@ -8,6 +9,7 @@ import type {AgentAdapter, LocatedSession, Machine} from '../agents/types.ts';
 import {StoreError}                               from '../store/types.ts';
 import {removeIfThere, sizeOf, writeAtomic}       from '../system/files.ts';
 
+import {ConfigError}                              from './config.ts';
 import {acquire, isAskedToYield}                  from './exclusive.ts';
 import {LiveSession}                              from './live.ts';
 import {Log}                                      from './log.ts';
@@ -253,10 +255,30 @@ class Follower {
     const known = this.contexts.get(folder);
     if (known !== undefined)
       return known;
-    const context = await openSync(await openProject(folder, this.machine).catch(async () => await openProject(this.paths.folder, this.machine)));
+    const context = await openSync(await this.projectOf(folder));
     this.contexts.set(folder, context);
     for (const {agent, reason} of context.skipped)
       await this.log.write(`${agent} is left out: ${reason}`);
     return context;
+  }
+
+  /**
+   * The project as the session's working tree has it. The agent may have gone to a folder of another repository in the
+   * meantime, or the worktree may be gone: the session stays with the repository whose hook told of it. A configuration
+   * that is broken is no reason to do without it: it may say what must not be kept.
+   */
+  private async projectOf(folder: string) {
+    const commonDir = path.dirname(this.paths.folder);
+    for (const candidate of [folder, path.dirname(commonDir), this.paths.folder]) {
+      try {
+        const project = await openProject(candidate, this.machine);
+        if (project.repository.commonDir === commonDir)
+          return project;
+      } catch (error) {
+        if (error instanceof ConfigError)
+          throw error;
+      }
+    }
+    throw new StoreError(`NOT_A_REPOSITORY`, `${commonDir} is no repository any more`);
   }
 }
