@@ -250,3 +250,31 @@ export async function grow(world: World, {session, lines, agents, side}: Script,
   }
   await appendFile(world.transcript(session), slice(lines));
 }
+
+/** A turn of a small session, whose prompt and answer can be found again. */
+export function turn(world: World, session: string, number: number): string {
+  const [before, ask, answer] = [number - 1, number, number].map((at, index) => uuidOf(`${session} ${at} ${index === 1 ? `ask` : `answer`}`));
+  const time = new Date(Date.UTC(2026, 10, 20, 10, 0, number)).toISOString();
+  const common = {isSidechain: false, sessionId: session, cwd: world.project, version: `2.1.330`, timestamp: time};
+  return [
+    {...common, parentUuid: number === 0 ? null : before, type: `user`, uuid: ask, message: {role: `user`, content: `${session} asks ${number}.`}},
+    {...common, parentUuid: ask, type: `assistant`, uuid: answer, message: {id: `msg_${answer}`, role: `assistant`, model: `claude-sonnet-4-5`, content: [{type: `text`, text: `${session} answers ${number}.`}], stop_reason: `end_turn`, usage: {input_tokens: 1, output_tokens: 1}}},
+  ].map(line => `${JSON.stringify(line)}\n`).join(``);
+}
+
+/** What of the turns 0 to `turns - 1` is not exactly once in the mirror and in the store. */
+export async function faults(world: World, session: string, turns: number): Promise<Array<string>> {
+  const mirrors = Object.values(await world.mirrors()).filter(text => text.includes(session)).map(text => text.split(`\n`).filter(line => line.includes(`"response_item"`)));
+  const streams = Object.entries(await world.streams()).filter(([name]) => name.startsWith(`${session} `));
+  const wrong = mirrors.length === 1 ? [] : [`${mirrors.length} mirrors`];
+  for (const [where, lines] of [[`mirror`, mirrors.flat()], ...streams.map(([name, text]) => [name, text.split(`\n`)] as const)] as Array<[string, Array<string>]>) {
+    for (let number = 0; number < turns; number++) {
+      for (const text of [`${session} asks ${number}.`, `${session} answers ${number}.`]) {
+        const count = lines.filter(line => line.includes(text)).length;
+        if (count !== 1)
+          wrong.push(`${where}: ${count} times ${JSON.stringify(text)}`);
+      }
+    }
+  }
+  return streams.length === 2 ? wrong : [...wrong, `${streams.length} streams`];
+}
