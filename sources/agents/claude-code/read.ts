@@ -2,7 +2,6 @@ import type {CallRecord, Json, JsonObject, NeutralRecord, ResultRecord, Unplaced
 import {NeedsFullRead}                                                            from '../types.ts';
 import type {ReaderFacts, RecordReader, SessionFile, SourceLine}                  from '../types.ts';
 
-import {keptRecords}                                                              from './compact.ts';
 import {classify, partsOf, renderedText, textOf}                                  from './content.ts';
 import {Plans}                                                                    from './plans.ts';
 import type {PlansState}                                                          from './plans.ts';
@@ -12,7 +11,7 @@ import type {Place, StreamState}                                                
 import {Titles}                                                                   from './titles.ts';
 import type {TitlesState}                                                         from './titles.ts';
 import {toolOf}                                                                   from './tools.ts';
-import {isObject, numberAt, objectAt, shortKey, stringAt}                         from './values.ts';
+import {isObject, objectAt, shortKey, stringAt}                                   from './values.ts';
 
 /** To be raised whenever the same lines give other records, or the state another shape. */
 const VERSION = 1;
@@ -343,14 +342,7 @@ class Reader implements RecordReader {
     const subtype = stringAt(value, `subtype`) ?? `unknown`;
 
     if (subtype === `compact_boundary`) {
-      const metadata = objectAt(value, `compactMetadata`);
-      const keep = keptRecords(metadata, stream.tree, stream.calls);
-      const trigger = stringAt(metadata, `trigger`);
-      stream.beginCompaction(place, stringAt(value, `logicalParentUuid`), {
-        keep: keep.length > 0 ? keep : null,
-        trigger: trigger === `manual` || trigger === `auto` ? trigger : null,
-        tokens: numberAt(metadata, `preTokens`) ?? null,
-      });
+      stream.beginCompaction(place);
       return;
     }
 

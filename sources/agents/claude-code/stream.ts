@@ -4,12 +4,14 @@ import type {SourceLine}                                    from '../types.ts';
 
 import {Calls}                                              from './calls.ts';
 import type {CallsState, OpenCall}                          from './calls.ts';
+import {keptRecords}                                        from './compact.ts';
 import {Leaves}                                             from './leaves.ts';
 import type {LeavesState}                                   from './leaves.ts';
 import {Ledger}                                             from './ledger.ts';
 import type {LedgerState}                                   from './ledger.ts';
 import {Tree}                                               from './tree.ts';
 import type {Batch, TreeState}                              from './tree.ts';
+import {numberAt, objectAt, stringAt}                       from './values.ts';
 
 /** A line of the chain; its uuid and time go to the records that it gives. */
 export type Place = {value: JsonObject; line: SourceLine; id: string | undefined; time: string | undefined};
@@ -175,10 +177,15 @@ export class Stream {
   }
 
   /**
-   * A compaction begins after the record `after` (a uuid; default the tip). Its own batch stands for it until the
-   * summary comes, so that what lies between finds it.
+   * A compaction begins, after the line that it names or the tip. Its own batch stands for it until the summary comes,
+   * so that what lies between finds it.
    */
-  beginCompaction(place: Place, after: string | undefined, boundary: Boundary) {
+  beginCompaction(place: Place) {
+    const metadata = objectAt(place.value, `compactMetadata`);
+    const named = stringAt(metadata, `trigger`);
+    const trigger = named === `manual` || named === `auto` ? named : null;
+    const tokens = numberAt(metadata, `preTokens`) ?? null;
+    const after = stringAt(place.value, `logicalParentUuid`);
     const position = after === undefined ? undefined : this.tree.get(after);
     let last = position !== undefined && position.batch !== this.tip ? this.forkTo(position, `other branch`) : this.tip.last;
     if (this.calls.hasOpen(this.tip.root)) {
@@ -186,9 +193,10 @@ export class Stream {
       last = this.tip.last;
     }
 
+    const keep = keptRecords(metadata, this.tree, this.calls);
     this.tip = this.tree.batch();
     this.tip.last = this.tip.core = last;
-    this.boundary = {...boundary, batch: this.tip};
+    this.boundary = {keep: keep.length > 0 ? keep : null, trigger, tokens, batch: this.tip};
     if (place.id !== undefined)
       this.tree.add(place.id, last, -1, this.tip);
   }
