@@ -1,6 +1,5 @@
 import {realpath}                                 from 'node:fs/promises';
 import path                                       from 'node:path';
-import path                                       from 'node:path';
 import process                                    from 'node:process';
 import {setTimeout as sleep}                      from 'node:timers/promises';
 
