@@ -31,7 +31,7 @@ type Request = {
 };
 
 /** Requests that git has at most before it has answered; the rest wait here. */
-const IN_FLIGHT = 32;
+const IN_FLIGHT = 128;
 /** An object that is too large is read past up to this size; beyond it the process is given up. */
 const DRAIN_BYTES = 4 * 1024 * 1024;
 /** A partial clone may have to fetch what is asked for. */
@@ -49,6 +49,7 @@ export class CatFile implements ObjectReader {
   private answer: {oid: string; type: string; size: number; body: Buffer | null; filled: number} | null = null;
   private stderr = ``;
   private timer: NodeJS.Timeout | undefined;
+  private watched: ChildProcess | null = null;
   private closed = false;
 
   constructor(private readonly repo: Repository, private readonly env: MachineEnv) {}
@@ -92,27 +93,36 @@ export class CatFile implements ObjectReader {
     if (this.closed)
       return this.fail(new StoreError(`GIT_FAILED`, `The store was closed`));
 
-    while (this.waiting.length > 0 && this.asked.length < IN_FLIGHT) {
+    // Few large writes: one a question costs more than the answer.
+    if (this.waiting.length > 0 && this.asked.length <= IN_FLIGHT / 2) {
       this.child ??= this.start();
-      const request = this.waiting.shift()!;
-      this.asked.push(request);
-      this.child.stdin!.write(`${request.name}\n`);
+      const requests = this.waiting.splice(0, IN_FLIGHT - this.asked.length);
+      this.asked.push(...requests);
+      this.child.stdin!.write(requests.map(({name}) => `${name}\n`).join(``));
     }
     this.watch();
   }
 
-  /** The program lives as long as something is asked for, and so long waits the clock. */
+  /** The program lives as long as something is asked for, and so long runs the clock. */
   private watch() {
+    const busy = this.asked.length > 0;
+    if (busy && this.timer)
+      this.timer.refresh();
+    if (busy === (this.timer !== undefined) && this.watched === this.child)
+      return;
+
     const {child} = this;
-    const busy    = this.asked.length > 0;
     for (const handle of [child, child?.stdin as Socket | undefined, child?.stdout as Socket | undefined, child?.stderr as Socket | undefined])
       handle?.[busy ? `ref` : `unref`]?.();
 
-    clearTimeout(this.timer);
+    this.watched = child;
     if (busy) {
-      this.timer = setTimeout(() => {
+      this.timer ??= setTimeout(() => {
         this.giveUp(new StoreError(`GIT_FAILED`, `git cat-file did not answer for ${ANSWER_TIMEOUT_MS / 1000} s`));
       }, ANSWER_TIMEOUT_MS);
+    } else {
+      clearTimeout(this.timer);
+      this.timer = undefined;
     }
   }
 
@@ -228,6 +238,7 @@ export class CatFile implements ObjectReader {
     this.child  = null;
     this.answer = null;
     clearTimeout(this.timer);
+    this.timer = undefined;
     for (const request of [...this.asked.splice(0), ...this.waiting.splice(0)])
       request.reject(error);
   }

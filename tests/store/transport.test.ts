@@ -74,6 +74,10 @@ describe(`push and pull`, () => {
 
     await push(alice);
     expect((await pull(bob, {session: SESSION})).refs.map(({ref}) => ref)).toEqual([`refs/session-sync-remotes/origin/s/5e/${SESSION}/${WRITER}`]);
+    await sync(alice, SESSION, 3, 6);
+    await push(alice);
+    expect(await pull(bob, {session: SESSION})).toMatchObject({updated: 1});
+    expect((await bob.list()).refs).toMatchObject([{session: SESSION, header: {sequence: 2}}]);
     await expect(pull(bob, {session: `../x`})).rejects.toMatchObject({code: `UNSAFE_NAME`});
   });
 
