@@ -22,7 +22,7 @@ export function describeDifference(header: Pick<StoredHeader, `branch` | `commit
   } else if (header.commit !== checkout.commit) {
     const {ahead, behind} = distance;
     const parts = [behind ? `${count(behind, `commit`)} behind` : ``, ahead ? `${count(ahead, `commit`)} ahead` : ``].filter(Boolean);
-    said.push(`This checkout is ${parts.length > 0 ? parts.join(` and `) : `at another commit`} of ${short(header.commit)}, where the session was recorded: \`git checkout ${short(header.commit)}\`, or \`session-sync restore --checkout\` for a worktree of its own.`);
+    said.push(`This checkout is ${parts.length > 0 ? parts.join(` and `) : `at another commit than`}${ahead ? ` of` : ``} ${short(header.commit)}, where the session was recorded: \`git checkout ${short(header.commit)}\`, or \`session-sync restore --checkout\` for a worktree of its own.`);
   }
   if (header.branch !== undefined && checkout.branch !== header.branch)
     said.push(`The session was on branch ${header.branch}; ${checkout.branch === undefined ? `no branch is checked out here` : `this is ${checkout.branch}`}.`);

@@ -108,8 +108,8 @@ export class Person {
   }
 
   /** Puts recorded sessions into Claude Code's store, as if they had happened in the repository. */
-  async record(fixture = `handwritten`, only?: string) {
-    await fs.cp(path.join(fixtures, fixture), this.claudeFolder(), {recursive: true, filter: source => only === undefined || !source.endsWith(`.jsonl`) || source.includes(only)});
+  async record(fixture = `handwritten`, only: string | null = null) {
+    await fs.cp(path.join(fixtures, fixture), this.claudeFolder(), {recursive: true, filter: source => only === null || !source.endsWith(`.jsonl`) || source.includes(only)});
     for (const name of await fs.readdir(this.claudeFolder(), {recursive: true})) {
       const file = path.join(this.claudeFolder(), name);
       if (!/\.(jsonl?|txt)$/.test(name))
@@ -148,7 +148,7 @@ export async function makeWorld() {
 }
 
 /** alice's session is kept; the settings that `init` wrote are committed, so that the checkout is clean. */
-export async function makeKept(fixture = `handwritten`, only: string | undefined = SESSION) {
+export async function makeKept(fixture = `handwritten`, only: string | null = SESSION) {
   const made = await makeWorld();
   await made.alice.record(fixture, only);
   await made.alice.ok(`init`);
@@ -160,7 +160,7 @@ export async function makeKept(fixture = `handwritten`, only: string | undefined
 }
 
 /** bob has cloned alice's repository and fetched her sessions. */
-export async function makeShared(fixture = `handwritten`, only: string | undefined = SESSION) {
+export async function makeShared(fixture = `handwritten`, only: string | null = SESSION) {
   const made = await makeKept(fixture, only);
   await made.alice.ok(`push`);
   await made.bob.git(`clone`, `-q`, made.remote, made.bob.repo);
