@@ -58,7 +58,10 @@ export class DoctorCommand extends BaseCommand {
 
   private async checkGit(project: Project) {
     const {repository} = project;
-    this.add(`ok`, `git`, `${await gitVersion(this.context.machine.env)}, ${repository.objectFormat}`);
+    if (project.hasGit)
+      this.add(`ok`, `git`, `${await gitVersion(this.context.machine.env)}, ${repository.objectFormat}`);
+    else
+      this.add(`problem`, `git`, `the git program is not on PATH: sessions can be looked at and restored, but not stored or sent`);
     // Objects and refs go where the common directory is; a folder that is not there yet is made in it.
     for (const folder of [repository.commonDir, project.paths.folder])
       await access(folder, constants.W_OK).catch(error => isCode(error, `ENOENT`) || this.add(`problem`, `git`, `${folder} cannot be written to: no session can be stored`));

@@ -187,6 +187,8 @@ export class RestoreCommand extends BaseCommand {
   private async differences(place: Project, session: KnownSession) {
     const {header} = session.stored!.newest;
     const {env} = this.context.machine;
+    if (!place.hasGit)
+      return [`Without the git program this checkout cannot be compared with where the session was recorded.`];
     const checkout = await gitState(place.repository, env);
     return describeDifference(header, checkout, await distance(place.repository, env, header.commit, checkout.commit)).map(line => safe(line));
   }

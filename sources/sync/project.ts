@@ -2,7 +2,7 @@ import {readdir, realpath}                         from 'node:fs/promises';
 import path                                        from 'node:path';
 
 import type {Machine}                              from '../agents/types.ts';
-import {openRepository, readWriter, SessionStore}  from '../store/index.ts';
+import {openFallback, openRepository, openWithoutGit, readWriter, SessionStore, StoreError} from '../store/index.ts';
 import type {Repository}                           from '../store/types.ts';
 import {makeFolder, readIfThere, removeIfThere, sizeOf, writeAtomic} from '../system/files.ts';
 
@@ -16,6 +16,8 @@ export type StatePaths = {folder: string; spool: string; sessions: string; log: 
 export type Project = {
   machine: Machine;
   repository: Repository;
+  /** Without the git program sessions can be looked at and restored, but neither stored nor sent. */
+  hasGit: boolean;
   /** Top of the working tree we were started in. */
   root: string;
   config: Config;
@@ -40,11 +42,21 @@ export function statePaths(commonDir: string): StatePaths {
 
 /** The project of a folder. Throws StoreError where there is no repository, ConfigError where its configuration is broken. */
 export async function openProject(cwd: string, machine: Machine): Promise<Project> {
-  const repository = await openRepository(cwd, machine.env);
+  const {repository, hasGit} = await findRepository(cwd, machine);
   const root = repository.workTree ?? repository.commonDir;
   const paths = statePaths(repository.commonDir);
   const config = await readConfig(root) ?? DEFAULT_CONFIG;
-  return {machine, repository, root, config, paths, checkpoints: new Checkpoints(paths.sessions)};
+  return {machine, repository, hasGit, root, config, paths, checkpoints: new Checkpoints(paths.sessions)};
+}
+
+async function findRepository(cwd: string, machine: Machine): Promise<{repository: Repository; hasGit: boolean}> {
+  try {
+    return {repository: await openRepository(cwd, machine.env), hasGit: true};
+  } catch (error) {
+    if (!(error instanceof StoreError) || error.code !== `NO_GIT`)
+      throw error;
+    return {repository: await openWithoutGit(cwd), hasGit: false};
+  }
 }
 
 /** Does this clone take part? */
@@ -69,7 +81,8 @@ export async function setPaused(project: Project, paused: boolean) {
 }
 
 export async function openStore(project: Project) {
-  return new SessionStore(project.repository, project.machine.env, await readWriter(project.repository));
+  const {repository, hasGit, machine} = project;
+  return new SessionStore(repository, machine.env, await readWriter(repository), hasGit ? {} : {reader: await openFallback(repository)});
 }
 
 /** Working folders of all worktrees of the repository: sessions of any of them belong to the project. */
