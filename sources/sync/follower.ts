@@ -5,6 +5,7 @@ import {setTimeout as sleep}                      from 'node:timers/promises';
 
 import {agentById}                                from '../agents/index.ts';
 import type {AgentAdapter, LocatedSession, Machine} from '../agents/types.ts';
+import {updateIndex}                              from '../store/index.ts';
 import {StoreError}                               from '../store/types.ts';
 import {removeIfThere, sizeOf, writeAtomic}       from '../system/files.ts';
 
@@ -108,6 +109,7 @@ class Follower {
       }
       for (const followed of this.sessions.values())
         await this.settle(followed);
+      await this.index();
       if (ended === `yielded`)
         for (const followed of this.sessions.values())
           await this.hint(followed);
@@ -206,6 +208,12 @@ class Follower {
     await followed.live?.commit();
     if (turnEnd)
       await followed.live?.register();
+  }
+
+  /** Once, at the end: what others list without fetching sessions. `push` does it again, plain `git push` cannot. */
+  private async index() {
+    for (const {store} of new Set(this.contexts.values()))
+      await updateIndex(store).catch(async error => await this.log.write(`the index of sessions: ${(error as Error).message}`));
   }
 
   /** Before the worker goes: everything that was read is made durable. */

@@ -1,5 +1,6 @@
 import {summarise}                         from '../../interchange/index.ts';
 import {byPrefix}                          from '../../restore/choose.ts';
+import {updateIndex}                       from '../../store/index.ts';
 import type {Project}                      from '../../sync/project.ts';
 import type {Checkpoint}                   from '../../sync/state.ts';
 import {findSessions, openSync, syncSession} from '../../sync/sync.ts';
@@ -68,6 +69,8 @@ export async function syncProject(project: Project, options: Options): Promise<S
         options.warn(`Session ${located.session.slice(0, 8)} was not synced: ${(error as Error).message}`);
       }
     }
+    if (summary.synced.some(({commit}) => commit !== undefined))
+      await updateIndex(sync.store).catch(error => options.warn(`The index of sessions was not brought up to date: ${(error as Error).message}`));
   } finally {
     bar.clear();
     await sync.store.close();
