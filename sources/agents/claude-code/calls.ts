@@ -16,7 +16,7 @@ export type PlanInput =
   | {kind: `update`; task: string; subject?: string; status?: string};
 
 export type OpenCall = {call: string; name: string; seq: number; batch: Batch; plan?: PlanInput};
-export type ClosedCall = {seq: number; result: number; healed: boolean};
+export type ClosedCall = {seq: number; result: number; healed: boolean; order: number};
 
 export type CallsState = {
   open: Array<[call: string, name: string, seq: number, batch: number, plan: PlanInput | null]>;
@@ -27,11 +27,12 @@ export type CallsState = {
 export class Calls {
   private readonly open = new Map<string, OpenCall>();
   private readonly closed = new Map<string, ClosedCall>();
+  private order = 0;
 
   /** An id that no call of the recent past has. */
   unique(id: string) {
     let call = id;
-    for (let copy = 2; this.open.has(call) || this.closed.has(call); copy++)
+    for (let copy = 2; this.open.has(call) || this.answered(call) !== undefined; copy++)
       call = `${id}~${copy}`;
     return call;
   }
@@ -48,21 +49,35 @@ export class Calls {
     let call = id;
     for (let copy = 2; ; copy++) {
       const open = this.open.get(call);
-      if (open !== undefined || !this.closed.has(call))
+      if (open !== undefined || this.answered(call) === undefined)
         return open;
       call = `${id}~${copy}`;
     }
   }
 
   answered(id: string): ClosedCall | undefined {
-    return this.closed.get(id);
+    const closed = this.closed.get(id);
+    return closed !== undefined && closed.order > this.order - MOST_CLOSED ? closed : undefined;
   }
 
   close(open: OpenCall, result: number, healed: boolean) {
     this.open.delete(open.call);
-    this.closed.set(open.call, {seq: open.seq, result, healed});
-    if (this.closed.size > MOST_CLOSED)
-      this.closed.delete(this.closed.keys().next().value!);
+    this.remember(open.call, open.seq, result, healed);
+  }
+
+  private remember(call: string, seq: number, result: number, healed: boolean) {
+    this.closed.delete(call);
+    this.closed.set(call, {seq, result, healed, order: ++this.order});
+    if (this.closed.size >= 2 * MOST_CLOSED)
+      for (const [old, {order}] of this.closed) {
+        if (order > this.order - MOST_CLOSED)
+          break;
+        this.closed.delete(old);
+      }
+  }
+
+  private recent() {
+    return [...this.closed].filter(([, {order}]) => order > this.order - MOST_CLOSED);
   }
 
   /** Open calls of a batch, in order. */
@@ -90,7 +105,7 @@ export class Calls {
 
   /** Adds and removes so that no call is kept without its result, nor the other way round. */
   completePairs(keep: Set<number>) {
-    for (const {seq, result} of this.closed.values()) {
+    for (const [, {seq, result}] of this.recent()) {
       if (keep.has(seq))
         keep.add(result);
       else
@@ -105,7 +120,7 @@ export class Calls {
   save(): CallsState {
     return {
       open: [...this.open.values()].map(({call, name, seq, batch, plan}) => [call, name, seq, batch.id, plan ?? null]),
-      closed: [...this.closed].map(([call, {seq, result, healed}]) => [call, seq, result, healed ? 1 : 0]),
+      closed: this.recent().map(([call, {seq, result, healed}]) => [call, seq, result, healed ? 1 : 0]),
     };
   }
 
@@ -113,6 +128,6 @@ export class Calls {
     for (const [call, name, seq, batch, plan] of state.open)
       this.open.set(call, {call, name, seq, batch: batches.get(batch)!, ...plan === null ? {} : {plan}});
     for (const [call, seq, result, healed] of state.closed)
-      this.closed.set(call, {seq, result, healed: healed === 1});
+      this.remember(call, seq, result, healed === 1);
   }
 }

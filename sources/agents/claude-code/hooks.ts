@@ -1,11 +1,13 @@
-import {isDeepStrictEqual}                                                  from 'node:util';
+import {isDeepStrictEqual}                                                from 'node:util';
 
-import {applyEdits, findNodeAtLocation, getNodeValue, modify, parseTree, printParseErrorCode} from 'jsonc-parser';
-import type {JSONPath, Node, ParseError}                                    from 'jsonc-parser';
-import path                                                                 from 'node:path';
+import {findNodeAtLocation, getNodeValue, parseTree, printParseErrorCode} from 'jsonc-parser';
+import type {JSONPath, Node, ParseError}                                  from 'jsonc-parser';
+import path                                                               from 'node:path';
 
-import {SettingsError}                                                      from '../types.ts';
-import type {HookAdapter}                                                   from '../types.ts';
+import {SettingsError}                                                    from '../types.ts';
+import type {HookAdapter}                                                 from '../types.ts';
+
+import {insertLast, removeChild}                                          from './settingsText.ts';
 
 /**
  * The whole of what stands in a settings file. It may be committed: where the program is missing it does nothing, and
@@ -49,12 +51,7 @@ export const hooks: HookAdapter = {
     for (const event of Object.keys(EVENTS)) {
       if (there.has(event))
         continue;
-      const group = {hooks: [handlerFor(event)]};
-      const root = readTree(after);
-      if (findNodeAtLocation(root, [`hooks`, event]))
-        after = edit(after, [`hooks`, event, -1], group, true);
-      else
-        after = edit(after, [`hooks`, event], [group]);
+      after = add(after, event, {hooks: [handlerFor(event)]});
       summary.push(wrong.some(entry => entry.event === event) ? `update the hook for ${event}` : `add a hook for ${event}`);
     }
     for (const event of new Set(wrong.map(entry => entry.event)))
@@ -135,27 +132,31 @@ function take(text: string, entries: Array<Entry>): string {
   let after = text;
   // From the last to the first, so that the places of those before stay right.
   for (const {event, group, hook} of [...entries].reverse()) {
-    after = edit(after, [`hooks`, event, group, `hooks`, hook], undefined);
+    after = drop(after, [`hooks`, event, group, `hooks`, hook]);
     for (const at of [[`hooks`, event, group], [`hooks`, event], [`hooks`]] as Array<JSONPath>) {
       const node = findNodeAtLocation(readTree(after), at.length === 3 ? [...at, `hooks`] : at);
       if (node === undefined || (node.children?.length ?? 0) > 0)
         break;
-      after = edit(after, at, undefined);
+      after = drop(after, at);
     }
   }
   return after;
 }
 
-function edit(text: string, at: JSONPath, value: unknown, isArrayInsertion = false) {
-  const indent = /^[ \t]+(?=")/m.exec(text)?.[0] ?? `  `;
-  return applyEdits(text, modify(text, at, value, {
-    isArrayInsertion,
-    formattingOptions: {
-      insertSpaces: !indent.startsWith(`\t`),
-      tabSize: indent.startsWith(`\t`) ? 1 : indent.length,
-      eol: text.includes(`\r\n`) ? `\r\n` : `\n`,
-    },
-  }));
+function add(text: string, event: string, group: unknown): string {
+  const root = readTree(text);
+  const groups = findNodeAtLocation(root, [`hooks`, event]);
+  if (groups !== undefined)
+    return insertLast(text, groups, group);
+  const events = findNodeAtLocation(root, [`hooks`]);
+  return events !== undefined ? insertLast(text, events, [group], event) : insertLast(text, root, {[event]: [group]}, `hooks`);
+}
+
+function drop(text: string, at: JSONPath): string {
+  const node = findNodeAtLocation(readTree(text), at)!;
+  // The value of a key goes with its key.
+  const child = typeof at.at(-1) === `string` ? node.parent! : node;
+  return removeChild(text, child.parent!, child.parent!.children!.indexOf(child));
 }
 
 function readTree(text: string): Node {

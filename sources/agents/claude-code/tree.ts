@@ -77,8 +77,13 @@ export class Tree {
 
     this.nodes.delete(key);
     this.nodes.set(key, {at, from, batch, order: ++this.order});
-    if (!this.unbounded && this.nodes.size > WINDOW) {
-      this.nodes.delete(this.nodes.keys().next().value!);
+    // Many at once: a Map whose first entries go one by one has to step over their places each time.
+    if (!this.unbounded && this.nodes.size >= 2 * WINDOW) {
+      for (const [old, node] of this.nodes) {
+        if (node.order > this.order - WINDOW)
+          break;
+        this.nodes.delete(old);
+      }
       this.cutNodes = true;
     }
   }
