@@ -58,8 +58,10 @@ export class RestoreCommand extends BaseCommand {
     const project = await this.project();
     const store = await this.store(project);
     const session = await this.choose(await this.candidates(project, store));
-    if (session === null)
+    if (session === null) {
+      this.say(`Nothing was restored.`);
       return this.done({cancelled: true}, 1);
+    }
     const at = this.parseAt(session);
 
     const place = this.checkout ? await this.worktree(project, session) : project;

@@ -121,9 +121,9 @@ describe(`uninit`, () => {
     const {alice} = await makeWorld();
     await alice.ok(`init`);
     const config = path.join(alice.repo, `.session-sync/config.json`);
-    await fs.writeFile(config, `{"version": 1, "images": "omit"}`);
+    await fs.writeFile(config, `{"version": 1, "redaction": {"entropy": false}}`);
     expect(await alice.ok(`uninit`)).toContain(`has settings of yours and stays`);
-    expect(await fs.readFile(config, `utf8`)).toContain(`omit`);
+    expect(await fs.readFile(config, `utf8`)).toContain(`entropy`);
   });
 
   it(`says that it could not understand a file, exit code 2`, async () => {
