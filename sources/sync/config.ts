@@ -21,8 +21,6 @@ export type Config = {
     /** Further rules: what `pattern` matches (its first group, if it has one) is a secret. */
     rules?: Array<{id: string; pattern: string}>;
   };
-  /** `keep` (default) stores images with the session; `omit` leaves them out of git. */
-  images?: `keep` | `omit`;
 };
 
 function refuse(state: t.ValidationState | undefined, message: string) {
@@ -53,7 +51,6 @@ const isConfig = t.isObject({
     allow: t.isOptional(t.isArray(isPattern)),
     rules: t.isOptional(t.isArray(t.isObject({id: t.cascade(t.isString(), t.matchesRegExp(/^[a-z0-9-]{1,40}$/)), pattern: isPattern}))),
   })),
-  images: t.isOptional(t.isEnum([`keep`, `omit`] as const)),
 });
 
 export class ConfigError extends Error {

@@ -3,14 +3,15 @@ import path                                          from 'node:path';
 
 import {NeedsFullRead}                               from '../agents/types.ts';
 import type {AgentAdapter, LocatedSession, ReaderFacts, RecordReader, SessionFile} from '../agents/types.ts';
-import {foldRepairs, recordLine}                     from '../interchange/index.ts';
-import type {Json, NeutralRecord, Part, Repair, SessionHeader} from '../interchange/index.ts';
+import {foldRepairs}                                 from '../interchange/index.ts';
+import type {Json, NeutralRecord, Repair, SessionHeader} from '../interchange/index.ts';
 import {tokenizer}                                   from '../interchange/paths.ts';
-import type {Redacted, Redactor}                     from '../redaction/index.ts';
+import type {Redactor}                               from '../redaction/index.ts';
 import type {SessionStore}                           from '../store/index.ts';
-import type {Appender, GitState}                     from '../store/types.ts';
+import type {CommitMeta, GitState, StoredHeader}     from '../store/types.ts';
 import {openRegular, readAt, sizeOf, tailHash}       from '../system/files.ts';
 
+import {StoreFeed}                                   from './feed.ts';
 import {follow}                                      from './follow.ts';
 import type {FollowedLine}                           from './follow.ts';
 import {Intent}                                      from './intent.ts';
@@ -20,11 +21,6 @@ import type {Checkpoint, FileState}                  from './state.ts';
 
 /** A side file larger than this is named in the store, but not kept. */
 const LARGEST_SIDE_FILE = 64 << 20;
-/** Image data beyond this is left out of git. */
-const LARGEST_IMAGE = 16 << 20;
-/** Text for one stream is handed to the store in pieces of about this. */
-const PIECE = 1 << 18;
-
 export type MirrorTarget = {adapter: AgentAdapter; settings: Json};
 
 export type LiveOptions = {
@@ -53,7 +49,6 @@ type Cursor = {
   /** Bytes and records before these are in the store already (it may be ahead of a lost checkpoint). */
   storedOffset: number;
   storedSeq: number;
-  pieces: {native: Array<string>; records: Array<string>; size: number};
 };
 
 /**
@@ -67,16 +62,21 @@ type Cursor = {
 export class LiveSession {
   private readonly cursors = new Map<string, Cursor>();
   private readonly mirrors: Array<Mirror>;
-  private appender: Appender | null = null;
+  /** Null: the session is only mirrored. */
+  private readonly feed: StoreFeed | null;
   private dirty = false;
-  private tokenize: ((text: string) => string) | null = null;
   private problems: Array<Repair> = [];
   private git: GitState | null = null;
-  private storeFailure: Error | null = null;
+  private stored: StoredHeader | null = null;
   /** Opaque files as they go into the next commit: the checkpoint must not know of them before. */
   private readonly opaque = new Map<string, FileState>();
 
   private constructor(private readonly options: LiveOptions, private readonly checkpoint: Checkpoint) {
+    this.feed = options.store === null ? null : new StoreFeed({
+      store: options.store, session: checkpoint.session, agent: options.adapter.id, redactor: options.redactor,
+      tokenizer: () => tokenizer(this.roots(), options.project.machine.platform),
+      redactions: checkpoint.redactions,
+    });
     this.mirrors = options.targets.map(({adapter, settings}) => new Mirror(
       options.project.machine, adapter, () => this.mirrorHeader(), settings,
       checkpoint.mirrors.find(mirror => mirror.agent === adapter.id) ?? newMirror(adapter.id, adapter.target!, checkpoint.session, 0),
@@ -151,28 +151,13 @@ export class LiveSession {
 
   /** Puts everything read so far into one commit. Without a store only the checkpoint moves on. */
   async commit(): Promise<{commit: string; sequence: number} | null> {
-    if (this.storeFailure !== null)
-      throw this.storeFailure;
     if (!this.dirty)
       return null;
-    await this.flushPieces();
-    const {store} = this.options;
-    let result: {commit: string; sequence: number} | null = null;
-    if (store !== null && this.appender !== null) {
-      const appender = this.appender;
-      this.appender = null;
-      this.git = await this.options.gitState();
-      result = await appender.commit({
-        header: await this.header(),
-        streams: Object.fromEntries([...this.cursors.values()].flatMap(cursor => this.streamFacts(cursor))),
-        git: this.git,
-        author: await this.options.author(),
-        time: this.checkpoint.updated,
-      });
-      if (result !== null)
-        this.checkpoint.store = {...result, records: this.main?.seq ?? 0};
-    }
-    for (const cursor of this.cursors.values())
+    const cursors = [...this.cursors.values()];
+    const result = await this.feed?.commit(cursors.map(({file}) => file), async () => await this.commitMeta(cursors)) ?? null;
+    if (result !== null)
+      this.checkpoint.store = {...result, records: this.main?.seq ?? 0};
+    for (const cursor of cursors)
       await this.advance(cursor);
     this.checkpoint.files = [...this.checkpoint.files.filter(file => !this.opaque.has(file.name)), ...this.opaque.values()];
     this.opaque.clear();
@@ -204,8 +189,7 @@ export class LiveSession {
   }
 
   async close() {
-    await this.appender?.abort();
-    this.appender = null;
+    await this.feed?.abort();
     for (const mirror of this.mirrors)
       await mirror.discard();
   }
@@ -247,30 +231,17 @@ export class LiveSession {
     const cursor: Cursor = {
       file, base, offset: base.offset, seq: base.seq, storedOffset: stored.offset, storedSeq: stored.seq,
       reader: this.options.adapter.source!.openReader(file, base.reader),
-      pieces: {native: [], records: [], size: 0},
     };
     this.cursors.set(file.name, cursor);
     return cursor;
   }
 
   private async storedState(file: SessionFile) {
-    if (this.options.store === null)
+    if (this.feed === null)
       return {offset: Infinity, seq: Infinity};
-    const base = await this.base();
-    return {offset: base?.streams[this.nativeStream(file)]?.source ?? 0, seq: base?.streams[`rec/${file.stream}`]?.records ?? 0};
-  }
-
-  private async base() {
-    return (await this.begin()).base;
-  }
-
-  private async begin() {
-    this.appender ??= await this.options.store!.begin(this.checkpoint.session);
-    return this.appender;
-  }
-
-  private nativeStream(file: SessionFile) {
-    return `native/${this.options.adapter.id}/${file.name}`;
+    this.stored = await this.feed.base();
+    const {native, records} = this.feed.streamsOf(file);
+    return {offset: this.stored?.streams[native]?.source ?? 0, seq: this.stored?.streams[records]?.records ?? 0};
   }
 
   private async unchanged(file: SessionFile, base: FileState) {
@@ -312,93 +283,15 @@ export class LiveSession {
       }
     }
 
-    if (this.options.store !== null && this.storeFailure === null && line.offset >= cursor.storedOffset) {
-      // The store is on one disk, the mirrors on another: what fails here must not keep them from their records.
-      try {
-        await this.storeLine(cursor, line, records);
-      } catch (error) {
-        this.storeFailure = error as Error;
-      }
-    }
+    if (line.offset >= cursor.storedOffset)
+      await this.feed?.line(cursor.file, line, records.filter(({seq}) => seq >= cursor.storedSeq));
     cursor.offset = line.offset + line.length;
     cursor.seq += records.length;
     this.dirty = true;
   }
 
-  private async storeLine(cursor: Cursor, line: FollowedLine, records: Array<NeutralRecord>) {
-    const text = line.tooLong === true ? JSON.stringify({type: `session-sync-omitted`, bytes: line.length}) : line.text;
-    const clean = this.redact(text, line.value);
-    const native = typeof clean === `string` ? clean : await clean;
-    cursor.pieces.native.push(native, `\n`);
-    cursor.pieces.size += text.length;
-    for (const record of records) {
-      if (record.seq < cursor.storedSeq)
-        continue;
-      const kept = hasImage(record) ? await this.externalise(record) : record;
-      let json = recordLine(kept);
-      // What a record only took over from its line is as clean as the line. What a reader puts together is looked at
-      // again: a key that stood in pieces may be whole in it.
-      if (native !== text || isComposed(kept))
-        json = await this.redact(json, kept as never);
-      this.tokenize ??= this.openTokenizer();
-      json = this.tokenize(json);
-      cursor.pieces.records.push(json, `\n`);
-      cursor.pieces.size += json.length;
-    }
-    if (cursor.pieces.size > PIECE)
-      await this.flushCursor(cursor);
-  }
-
-  /** Not a promise where there is nothing to take out, which is nearly always. */
-  private redact(text: string, value: Json | undefined): string | Promise<string> {
-    const outcome = this.options.redactor.line(text, value);
-    return outcome instanceof Promise ? outcome.then(found => this.count(found)) : this.count(outcome);
-  }
-
-  private count({text, counts}: Redacted): string {
-    if (counts !== null)
-      for (const [rule, count] of Object.entries(counts))
-        this.checkpoint.redactions[rule] = (this.checkpoint.redactions[rule] ?? 0) + count;
-    return text;
-  }
-
-  /** Image data leaves the record and is stored once, by its hash. */
-  private async externalise(record: NeutralRecord): Promise<NeutralRecord> {
-    if (record.kind !== `prompt` && record.kind !== `result`)
-      return record;
-    const content: Array<Part> = [];
-    for (const part of record.content) {
-      if (part.type !== `image` || part.data === undefined) {
-        content.push(part);
-        continue;
-      }
-      const bytes = Buffer.from(part.data, `base64`);
-      const keep = this.options.project.config.images !== `omit` && bytes.length <= LARGEST_IMAGE;
-      const attachment = keep ? await (await this.begin()).attach(bytes) : undefined;
-      content.push({type: `image`, mediaType: part.mediaType, ...attachment !== undefined ? {attachment} : {}, bytes: bytes.length});
-    }
-    return {...record, content};
-  }
-
-  private async flushPieces() {
-    for (const cursor of this.cursors.values())
-      await this.flushCursor(cursor);
-  }
-
-  private async flushCursor(cursor: Cursor) {
-    const {native, records} = cursor.pieces;
-    if (this.options.store === null || cursor.pieces.size === 0 && native.length === 0)
-      return;
-    cursor.pieces = {native: [], records: [], size: 0};
-    const appender = await this.begin();
-    await appender.append(this.nativeStream(cursor.file), Buffer.from(native.join(``)));
-    if (records.length > 0)
-      await appender.append(`rec/${cursor.file.stream}`, Buffer.from(records.join(``)));
-  }
-
   private async readOpaque(file: SessionFile) {
-    const {store} = this.options;
-    if (store === null)
+    if (this.feed === null)
       return;
     const info = await stat(file.path).catch(() => null);
     if (info === null)
@@ -422,7 +315,7 @@ export class LiveSession {
     if (bytes.includes(0))
       this.problems.push({code: `binary-side-file`, message: `${file.name} is binary: it cannot be searched for secrets and was left out`});
     else
-      await (await this.begin()).replace(this.nativeStream(file), Buffer.from(this.count(await this.options.redactor.text(bytes.toString(`utf8`)))));
+      await this.feed.replace(file, bytes);
     this.opaque.set(file.name, {name: file.name, offset: 0, tail: ``, seq: 0, size: info.size, mtimeMs: info.mtimeMs});
     this.dirty = true;
   }
@@ -459,13 +352,9 @@ export class LiveSession {
     }
   }
 
-  private openTokenizer() {
-    return tokenizer(this.roots(), this.options.project.machine.platform);
-  }
-
   /** Fixed for a session once its first record is stored: all its records must read alike. */
   private roots() {
-    return this.checkpoint.roots ??= this.appender?.base?.roots ?? this.findRoots();
+    return this.checkpoint.roots ??= this.stored?.roots ?? this.findRoots();
   }
 
   private findRoots() {
@@ -484,7 +373,7 @@ export class LiveSession {
   private async publicTitle() {
     const {title, first} = this.checkpoint;
     const shown = title ?? first?.prompt;
-    return shown === undefined ? undefined : (await this.options.redactor.text(shown)).text;
+    return shown === undefined ? undefined : await this.feed?.clean(shown);
   }
 
   private async header(): Promise<SessionHeader> {
@@ -526,11 +415,18 @@ export class LiveSession {
     };
   }
 
-  private streamFacts(cursor: Cursor): Array<[string, {records?: number; source?: number}]> {
-    return [
-      [this.nativeStream(cursor.file), {source: Math.max(cursor.offset, Number.isFinite(cursor.storedOffset) ? cursor.storedOffset : 0)}],
-      [`rec/${cursor.file.stream}`, {records: Math.max(cursor.seq, Number.isFinite(cursor.storedSeq) ? cursor.storedSeq : 0)}],
-    ];
+  private async commitMeta(cursors: Array<Cursor>): Promise<CommitMeta> {
+    this.git = await this.options.gitState();
+    return {
+      header: await this.header(),
+      streams: Object.fromEntries(cursors.flatMap(({file, offset, seq, storedOffset, storedSeq}) => {
+        const {native, records} = this.feed!.streamsOf(file);
+        return [[native, {source: Math.max(offset, storedOffset)}], [records, {records: Math.max(seq, storedSeq)}]];
+      })),
+      git: this.git,
+      author: await this.options.author(),
+      ...optional({time: this.checkpoint.updated}),
+    };
   }
 
   /** The store has what was read: the next start begins here. */
@@ -564,15 +460,6 @@ export class LiveSession {
       for (const line of lines)
         yield * reader.push(line);
   }
-}
-
-function hasImage(record: NeutralRecord) {
-  return (record.kind === `prompt` || record.kind === `result`) && record.content.some(part => part.type === `image` && part.data !== undefined);
-}
-
-/** Does it hold text that does not stand like that in its line? */
-function isComposed(record: NeutralRecord) {
-  return record.kind === `plan` || record.kind === `compaction` || (record.kind === `result` && record.patch !== undefined);
 }
 
 function optional<T extends object>(values: T): {[K in keyof T]: NonNullable<T[K]>} {

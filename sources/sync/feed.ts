@@ -1,0 +1,181 @@
+import {recordLine}                     from '../interchange/index.ts';
+import type {Json, NeutralRecord, Part} from '../interchange/index.ts';
+import type {SessionFile}               from '../agents/types.ts';
+import type {Redacted, Redactor}        from '../redaction/index.ts';
+import type {SessionStore}              from '../store/index.ts';
+import type {Appender, CommitMeta, StoredHeader} from '../store/types.ts';
+
+import type {FollowedLine}              from './follow.ts';
+
+/** Image data beyond this is left out of git. */
+const LARGEST_IMAGE = 16 << 20;
+/** Text for one stream is handed to the store in pieces of about this. */
+const PIECE = 1 << 18;
+
+export type FeedOptions = {
+  store: SessionStore;
+  session: string;
+  agent: string;
+  redactor: Redactor;
+  /** Puts tokens for folders into a record's line; asked for when the first one comes. */
+  tokenizer: () => (text: string) => string;
+  /** Counters by rule, of which the feed is the only one to add. */
+  redactions: {[rule: string]: number};
+};
+
+type Pending = {native: Array<string>; records: Array<string>; size: number};
+
+/**
+ * What of a session goes into git: its own lines, redacted, and their records, redacted and with tokens for folders.
+ * Once something has failed nothing more is taken until a new feed begins: `commit` throws it. The mirrors, on another
+ * disk, must not be kept from their records by that.
+ */
+export class StoreFeed {
+  private appender: Appender | null = null;
+  private failure: Error | null = null;
+  private tokenize: ((text: string) => string) | null = null;
+  private readonly pending = new Map<string, Pending>();
+
+  constructor(private readonly options: FeedOptions) {}
+
+  /** What the store has of the session; null when nothing, or when it cannot be had (then `commit` says why). */
+  async base(): Promise<StoredHeader | null> {
+    let base: StoredHeader | null = null;
+    await this.guarded(async () => {
+      ({base} = await this.begin());
+    });
+    return base;
+  }
+
+  streamsOf(file: SessionFile) {
+    return {native: `native/${this.options.agent}/${file.name}`, records: `rec/${file.stream}`};
+  }
+
+  async line(file: SessionFile, line: FollowedLine, records: Array<NeutralRecord>) {
+    await this.guarded(async () => {
+      const text = line.tooLong === true ? JSON.stringify({type: `session-sync-omitted`, bytes: line.length}) : line.text;
+      const clean = this.redact(text, line.value);
+      const native = typeof clean === `string` ? clean : await clean;
+      const pending = this.pendingOf(file);
+      pending.native.push(native, `\n`);
+      pending.size += native.length;
+      for (const record of records) {
+        const kept = hasImage(record) ? await this.externalise(record) : record;
+        let json = recordLine(kept);
+        // What a record only took over from its line is as clean as the line. What a reader puts together is looked at
+        // again: a key that stood in pieces may be whole in it.
+        if (native !== text || isComposed(kept))
+          json = await this.redact(json, kept as unknown as Json);
+        this.tokenize ??= this.options.tokenizer();
+        json = this.tokenize(json);
+        pending.records.push(json, `\n`);
+        pending.size += json.length;
+      }
+      if (pending.size > PIECE)
+        await this.flush(file, pending);
+    });
+  }
+
+  /** A side file as a whole, in place of what was stored of it. */
+  async replace(file: SessionFile, bytes: Buffer) {
+    await this.guarded(async () => {
+      const text = this.count(await this.options.redactor.text(bytes.toString(`utf8`)));
+      await (await this.begin()).replace(this.streamsOf(file).native, Buffer.from(text));
+    });
+  }
+
+  /** Text that goes into the header. */
+  async clean(text: string): Promise<string> {
+    return (await this.options.redactor.text(text)).text;
+  }
+
+  /** Makes everything that was taken one commit; null when there was nothing new. */
+  async commit(files: Array<SessionFile>, meta: () => Promise<CommitMeta>): Promise<{commit: string; sequence: number} | null> {
+    for (const file of files)
+      await this.guarded(async () => await this.flush(file, this.pendingOf(file)));
+    if (this.failure !== null)
+      throw this.failure;
+    const {appender} = this;
+    if (appender === null)
+      return null;
+    const complete = await meta();
+    this.appender = null;
+    return await appender.commit(complete);
+  }
+
+  async abort() {
+    await this.appender?.abort();
+    this.appender = null;
+  }
+
+  private async guarded(work: () => Promise<void>) {
+    if (this.failure !== null)
+      return;
+    try {
+      await work();
+    } catch (error) {
+      this.failure = error as Error;
+    }
+  }
+
+  private async begin() {
+    this.appender ??= await this.options.store.begin(this.options.session);
+    return this.appender;
+  }
+
+  private pendingOf(file: SessionFile) {
+    const pending = this.pending.get(file.name) ?? {native: [], records: [], size: 0};
+    this.pending.set(file.name, pending);
+    return pending;
+  }
+
+  private async flush(file: SessionFile, {native, records}: Pending) {
+    if (native.length === 0)
+      return;
+    this.pending.delete(file.name);
+    const appender = await this.begin();
+    const streams = this.streamsOf(file);
+    await appender.append(streams.native, Buffer.from(native.join(``)));
+    if (records.length > 0)
+      await appender.append(streams.records, Buffer.from(records.join(``)));
+  }
+
+  /** Not a promise where there is nothing to take out, which is nearly always. */
+  private redact(text: string, value: Json | undefined): string | Promise<string> {
+    const outcome = this.options.redactor.line(text, value);
+    return outcome instanceof Promise ? outcome.then(found => this.count(found)) : this.count(outcome);
+  }
+
+  private count({text, counts}: Redacted): string {
+    if (counts !== null)
+      for (const [rule, count] of Object.entries(counts))
+        this.options.redactions[rule] = (this.options.redactions[rule] ?? 0) + count;
+    return text;
+  }
+
+  /** Image data leaves the record and is stored once, by its hash. */
+  private async externalise(record: NeutralRecord): Promise<NeutralRecord> {
+    if (record.kind !== `prompt` && record.kind !== `result`)
+      return record;
+    const content: Array<Part> = [];
+    for (const part of record.content) {
+      if (part.type !== `image` || part.data === undefined) {
+        content.push(part);
+        continue;
+      }
+      const bytes = Buffer.from(part.data, `base64`);
+      const attachment = bytes.length <= LARGEST_IMAGE ? await (await this.begin()).attach(bytes) : undefined;
+      content.push({type: `image`, mediaType: part.mediaType, ...attachment !== undefined ? {attachment} : {}, bytes: bytes.length});
+    }
+    return {...record, content};
+  }
+}
+
+function hasImage(record: NeutralRecord) {
+  return (record.kind === `prompt` || record.kind === `result`) && record.content.some(part => part.type === `image` && part.data !== undefined);
+}
+
+/** Does it hold text that does not stand like that in its line? */
+function isComposed(record: NeutralRecord) {
+  return record.kind === `plan` || record.kind === `compaction` || (record.kind === `result` && record.patch !== undefined);
+}
