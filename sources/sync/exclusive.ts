@@ -1,10 +1,10 @@
-import {readFile}                                   from 'node:fs/promises';
 import path                                         from 'node:path';
 import {setTimeout as sleep}                        from 'node:timers/promises';
 
 import {readIfThere, removeAbandoned, removeIfThere, writeAtomic} from '../system/files.ts';
 import {tryLock}                                    from '../system/flock.ts';
 import type {Lock}                                  from '../system/flock.ts';
+import {startOf}                                    from '../system/processes.ts';
 
 import type {StatePaths}                            from './project.ts';
 
@@ -24,12 +24,8 @@ async function livingProcess(file: string): Promise<number | null> {
   const [pid, start] = (await readIfThere(file) ?? ``).trim().split(` `);
   if (!pid || !/^\d+$/.test(pid))
     return null;
-  try {
-    process.kill(Number(pid), 0);
-  } catch {
-    return null;
-  }
-  return start === undefined || start === await startTime(Number(pid)) ? Number(pid) : null;
+  const begun = await startOf(Number(pid));
+  return begun !== null && (start === undefined || start === begun) ? Number(pid) : null;
 }
 
 /** Names who asks the holder of the lock to let go when it can (see `isAskedToYield`). */
@@ -43,7 +39,7 @@ export async function isAskedToYield(paths: StatePaths) {
 }
 
 async function writeOwn(file: string) {
-  await writeAtomic(file, `${process.pid} ${await startTime(process.pid)}\n`);
+  await writeAtomic(file, `${process.pid} ${await startOf(process.pid)}\n`);
 }
 
 async function removeOwn(file: string) {
@@ -94,16 +90,4 @@ async function hold(paths: StatePaths, lock: Lock, worker: boolean): Promise<Hel
       await lock.release();
     },
   };
-}
-
-/** Start time of a process in clock ticks, as the 22nd field of its stat file has it; empty where there is no /proc. */
-async function startTime(pid: number): Promise<string> {
-  try {
-    const text = await readFile(`/proc/${pid}/stat`, `utf8`);
-    const [state, ...fields] = text.slice(text.lastIndexOf(`) `) + 2).split(` `);
-    // A killed process that nobody asks after stays a zombie; in a container without an init as long as that runs.
-    return state === `Z` ? `zombie` : fields[18] ?? ``;
-  } catch {
-    return ``;
-  }
 }

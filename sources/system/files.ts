@@ -4,6 +4,8 @@ import {mkdir, open, readdir, readFile, rename, rm, stat, unlink} from 'node:fs/
 import type {FileHandle}                                 from 'node:fs/promises';
 import path                                              from 'node:path';
 
+import {startOf}                                         from './processes.ts';
+
 /** How much of a file's end is compared to know whether it is still the one we wrote. */
 const TAIL = 4096;
 
@@ -48,17 +50,8 @@ export async function removeAbandoned(folder: string, prefix = ``) {
   const names = await readdir(folder).catch(() => []);
   for (const name of names) {
     const pid = name.startsWith(prefix) ? /\.(\d+)-[0-9a-f]{8}\.session-sync-tmp$/.exec(name)?.[1] : undefined;
-    if (pid !== undefined && !isAlive(Number(pid)))
+    if (pid !== undefined && await startOf(Number(pid)) === null)
       await rm(path.join(folder, name), {force: true}).catch(() => undefined);
-  }
-}
-
-function isAlive(pid: number) {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return !isCode(error, `ESRCH`);
   }
 }
 
