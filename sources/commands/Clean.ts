@@ -1,7 +1,7 @@
 import {Command, Option}                     from 'clipanion';
 
 import {agentById}                           from '../agents/index.ts';
-import {removeRefs}                          from '../store/index.ts';
+import {removeRefs, updateIndex}             from '../store/index.ts';
 import type {SessionStore}                   from '../store/index.ts';
 import {inspectMirror}                       from '../sync/mirror.ts';
 import type {Project}                        from '../sync/project.ts';
@@ -57,6 +57,10 @@ export class CleanCommand extends BaseCommand {
         if (!this.dryRun)
           await this.remove(project, store, session);
       }
+      // A remote still has what was pushed, and its line in the index stays; nobody has the others any more.
+      const gone = old.filter(({session, where}) => where !== `pushed` && removed.includes(session)).map(({session}) => session);
+      if (!this.dryRun && gone.length > 0)
+        await updateIndex(store, session => !gone.includes(session));
     });
     this.say(`${removed.length} ${this.dryRun ? `would be removed` : `removed`}, ${kept.length} kept.`);
     return this.done({dryRun: this.dryRun, removed, kept}, kept.length > 0 ? 2 : 0);

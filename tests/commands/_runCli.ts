@@ -66,7 +66,7 @@ export class Person {
   /** Runs it and expects exit code 0. Resolves what it printed on standard output. */
   async ok(...args: Array<string>): Promise<string> {
     const output = await this.cli(...args);
-    expect(output, `session-sync ${args.join(` `)}`).toMatchObject({exitCode: 0});
+    expect(output, `session-sync ${args.join(` `)}: ${output.stderr}`).toMatchObject({exitCode: 0});
     return output.stdout;
   }
 

@@ -7,7 +7,8 @@ import {OTHER, RECORDS, SESSION, grow, makeKept, makeShared, makeWorld, snapshot
 describe(`push and pull`, () => {
   it(`send each state once, and say what was there already`, async () => {
     const {alice, bob, remote} = await makeKept();
-    expect(await alice.json([`push`, `--dry-run`])).toMatchObject({dryRun: true, pushed: [{session: SESSION}]});
+    const planned = await alice.json([`push`, `--dry-run`]);
+    expect(planned).toMatchObject({dryRun: true, pushed: expect.arrayContaining([expect.objectContaining({session: SESSION})])});
     expect(await alice.git(`--git-dir=${remote}`, `for-each-ref`, `refs/session-sync/`)).toBe(``);
     const first = await alice.json([`push`]);
     expect(first.pushed.map(({session}: {session?: string}) => session)).toContain(SESSION);
