@@ -7,6 +7,7 @@ import path                            from 'node:path';
 import process                         from 'node:process';
 import {setTimeout as sleep}           from 'node:timers/promises';
 import {fileURLToPath}                 from 'node:url';
+import {afterAll}                      from 'vitest';
 
 import {openRepository, SessionStore}  from '../../sources/store/index.ts';
 import {statePaths}                    from '../../sources/sync/project.ts';
@@ -30,7 +31,7 @@ export async function makeWorld({lingerMs = 50, name = `shop`}: {lingerMs?: numb
   const codex = path.join(home, `.codex`);
   for (const folder of [claude, codex, project, bin, path.join(scratch, `tmp`)])
     await mkdir(folder, {recursive: true});
-  await installBuild(scratch, bin);
+  await installBuild(bin);
 
   const env: {[name: string]: string} = {
     HOME: home, LANG: `C.UTF-8`, TMPDIR: path.join(scratch, `tmp`), PATH: `${bin}:/usr/bin:/bin`,
@@ -88,9 +89,12 @@ export async function makeWorld({lingerMs = 50, name = `shop`}: {lingerMs?: numb
 
     /** Waits until no worker of this world is left. */
     async quiet(timeoutMs = 20_000) {
-      for (const end = performance.now() + timeoutMs; performance.now() < end; await sleep(20))
-        if (world.workers().length === 0)
+      // Twice: a process has no name for a moment while it becomes another program.
+      for (let end = performance.now() + timeoutMs, looks = 0; performance.now() < end; await sleep(20)) {
+        looks = world.workers().length === 0 ? looks + 1 : 0;
+        if (looks === 2)
           return;
+      }
       throw new Error(`a worker is left: ${await readFile(paths.log, `utf8`).catch(() => `no log`)}`);
     },
 
@@ -133,15 +137,26 @@ export async function makeWorld({lingerMs = 50, name = `shop`}: {lingerMs?: numb
   return world;
 }
 
+let copy: Promise<string> | null = null;
+afterAll(async () => {
+  if (copy !== null)
+    await rm(await copy, {recursive: true, force: true});
+});
+
 /** A copy of `dist/`, so that a build meanwhile takes nothing away. */
-async function installBuild(scratch: string, bin: string) {
+async function copyOfBuild() {
   if (!existsSync(path.join(root, `dist/worker.js`)))
     throw new Error(`dist/ is not built: npm run build`);
-  const dist = path.join(scratch, `dist`);
-  await cp(path.join(root, `dist`), dist, {recursive: true});
-  await writeFile(path.join(scratch, `package.json`), `{"type": "module"}`);
+  const folder = await realpath(await mkdtemp(path.join(tmpdir(), `session-sync-build-`)));
+  await cp(path.join(root, `dist`), path.join(folder, `dist`), {recursive: true});
+  await cp(path.join(root, `package.json`), path.join(folder, `package.json`));
+  return folder;
+}
+
+async function installBuild(bin: string) {
+  const folder = await (copy ??= copyOfBuild());
   for (const [name, file] of Object.entries({'session-sync': `cli.js`, 'session-sync-worker': `worker.js`, 'session-sync-hook': `hook.sh`}))
-    await symlink(path.join(dist, file), path.join(bin, name));
+    await symlink(path.join(folder, `dist`, file), path.join(bin, name));
   await symlink(process.execPath, path.join(bin, `node`));
 }
 

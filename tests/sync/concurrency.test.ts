@@ -118,7 +118,8 @@ describe(`Hooks and workers at once`, () => {
         await appendFile(world.transcript(session), turn(world, session, 2 * round + 1));
         await world.fire(world.event(session, `Stop`));
         await world.quiet();
-        expect({lingerMs, round, left: await spooled(world), faults: await faults(world, session, 2 * round + 2)}).toEqual({lingerMs, round, left: 0, faults: []});
+        const log = await readFile(world.paths.log, `utf8`).catch(() => ``);
+        expect({lingerMs, round, log, left: await spooled(world), faults: await faults(world, session, 2 * round + 2)}).toEqual({lingerMs, round, log: ``, left: 0, faults: []});
       }
     }));
   }, 90_000);
