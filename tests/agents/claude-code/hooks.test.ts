@@ -1,4 +1,4 @@
-import {execFileSync}                             from 'node:child_process';
+import {spawnSync}                                from 'node:child_process';
 import {chmod, mkdir, readFile, writeFile}        from 'node:fs/promises';
 import path                                       from 'node:path';
 import {parse}                                    from 'jsonc-parser';
@@ -163,8 +163,9 @@ describe(`the command`, () => {
       await writeFile(path.join(bin, `session-sync-hook`), script);
       await chmod(path.join(bin, `session-sync-hook`), 0o755);
     }
-    // Throws for any other exit code than 0.
-    const stdout = execFileSync(shell, [`-c`, COMMAND], {env: {PATH: `${bin}:/usr/bin:/bin`, HOME: home, CLAUDE_PROJECT_DIR: `/home/alice/my shop`}, input, stdio: [`pipe`, `pipe`, `pipe`], timeout: 10_000, encoding: `utf8`});
+    // A shell that ends without reading may be gone before the input is written; that is no fault of its own.
+    const {status, error, stdout} = spawnSync(shell, [`-c`, COMMAND], {env: {PATH: `${bin}:/usr/bin:/bin`, HOME: home, CLAUDE_PROJECT_DIR: `/home/alice/my shop`}, input, stdio: [`pipe`, `pipe`, `pipe`], timeout: 10_000, encoding: `utf8`});
+    expect({status, error: (error as NodeJS.ErrnoException | undefined)?.code ?? `EPIPE`}).toEqual({status: 0, error: `EPIPE`});
     return {stdout, seen: await readFile(path.join(home, `seen`), `utf8`).catch(() => null)};
   }
 
