@@ -28,6 +28,8 @@ const BUSY_MS = 80;
 const IDLE_MS = 400;
 /** After this long without a change the file is looked at less often. */
 const QUIET_MS = 3_000;
+/** How often an agent that has a mirror open is asked whether it still has. */
+const AGAIN_MS = 3_000;
 /** A session whose sync failed is tried again after this. */
 const RETRY_MS = 5_000;
 
@@ -42,6 +44,8 @@ type Followed = {
   turnEndBy: number | null;
   wanted: boolean;
   retryAt: number;
+  /** A mirror waits for its agent to let go: when to look again. */
+  againAt: number | null;
   events: Array<SpooledEvent>;
   /** The newest event, for the worker that goes on after us. */
   hint: SpooledEvent | null;
@@ -154,7 +158,7 @@ class Follower {
         continue;
       }
       const followed = this.sessions.get(located.session) ?? {
-        adapter, located, live: null, size: -1, changedAt: Date.now(), committedAt: Date.now(), turnEndBy: null, wanted: true, retryAt: 0, events: [], hint: null,
+        adapter, located, live: null, size: -1, changedAt: Date.now(), committedAt: Date.now(), turnEndBy: null, wanted: true, retryAt: 0, againAt: null, events: [], hint: null,
       };
       this.sessions.set(located.session, followed);
       followed.wanted = true;
@@ -169,10 +173,11 @@ class Follower {
     if (Date.now() < followed.retryAt)
       return;
     const size = await sizeOf(followed.located.path).catch(() => -1);
-    if (!followed.wanted && size === followed.size && followed.turnEndBy === null && !this.isDue(followed))
+    const waited = followed.againAt !== null && Date.now() >= followed.againAt;
+    if (!followed.wanted && !waited && size === followed.size && followed.turnEndBy === null && !this.isDue(followed))
       return;
     try {
-      if (followed.wanted || size !== followed.size || followed.turnEndBy !== null) {
+      if (followed.wanted || waited || size !== followed.size || followed.turnEndBy !== null) {
         if (size !== followed.size)
           followed.changedAt = Date.now();
         await this.pump(followed);
@@ -197,7 +202,8 @@ class Follower {
   private async pump(followed: Followed) {
     const context = await this.contextOf(followed.located);
     followed.live ??= await LiveSession.open(liveOptions(context, followed.adapter, followed.located));
-    await followed.live.pump();
+    const {waiting} = await followed.live.pump();
+    followed.againAt = waiting.length > 0 ? Date.now() + AGAIN_MS : null;
     // Only now may the events go: a worker that was killed before this would not have been told of the session.
     for (const event of followed.events.splice(0))
       await removeIfThere(event.file);

@@ -43,6 +43,8 @@ export class Mirror {
   /** Must be made again from a replay: it missed records, or the live branch moved. */
   private behind: `no` | `append` | `replace` = `no`;
   private begun: boolean;
+  /** The agent had the session open at our last try. */
+  private isOpen = false;
   private tidied = false;
   private written = false;
   private readonly waiting: Array<NeutralRecord> = [];
@@ -92,6 +94,9 @@ export class Mirror {
     // An agent that came later, or whose store could not be written last time: nobody pushes the records before again.
     if (this.behind === `no` && this.next < upTo)
       this.behind = `append`;
+    // Reading the whole session again is only worth it once the agent has let go.
+    if (this.isOpen && await this.target.exclusively(this.machine, this.state.id, async () => true) === null)
+      return {changed: false, waiting: this.state.note!};
     for (;;) {
       if (this.behind !== `no` && !await this.catchUp(replay))
         return {changed: false};
@@ -104,11 +109,13 @@ export class Mirror {
       const outcome = await this.target.exclusively(this.machine, this.state.id, () => this.place());
       if (outcome === null) {
         await this.startOver(`append`);
+        this.isOpen = true;
         this.state.note = `open in ${this.adapter.name} right now; catches up when it is closed`;
         return {changed: false, waiting: this.state.note};
       }
       if (outcome === `again`)
         continue;
+      this.isOpen = false;
       delete this.state.note;
       return {changed: outcome === `written`};
     }

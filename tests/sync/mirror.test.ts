@@ -194,6 +194,8 @@ describe(`Mirror`, () => {
     expect((await world.flush(mirror)).waiting).toMatch(/open in Lines/);
     expect(await world.read()).toBe(`begin session1-0\n1 prompt a\n`);
     await world.push(mirror, reply(`c`));
+    // The session is not read again for a file that cannot be written yet.
+    expect((await mirror.flush(() => { throw new Error(`read again`); })).waiting).toMatch(/open in Lines/);
     world.setOpen(false);
     await world.flush(mirror);
     expect(await world.read()).toBe(`begin session1-0\n1 prompt a\n2 reply b\n3 reply c\n`);
