@@ -1,31 +1,35 @@
-import {Builtins, Cli, Command} from 'clipanion';
+import {Builtins, Cli}         from 'clipanion';
+import type {Command, CommandClass} from 'clipanion';
 import process                from 'node:process';
 
-import {CleanCommand}         from './commands/Clean.ts';
-import {DoctorCommand}        from './commands/Doctor.ts';
-import {InitCommand}          from './commands/Init.ts';
-import {ListCommand}          from './commands/List.ts';
-import {PauseCommand}         from './commands/Pause.ts';
-import {PullCommand}          from './commands/Pull.ts';
-import {PushCommand}          from './commands/Push.ts';
-import {RestoreCommand}       from './commands/Restore.ts';
-import {ResumeCommand}        from './commands/Resume.ts';
-import {ShowCommand}          from './commands/Show.ts';
-import {StatusCommand}        from './commands/Status.ts';
-import {SyncCommand}          from './commands/Sync.ts';
-import {UninitCommand}        from './commands/Uninit.ts';
 import {envelope}             from './commands/Base.ts';
 import type {Context}         from './commands/Base.ts';
 import {machineOf}            from './system/machine.ts';
 import {safe}                 from './terminal/safe.ts';
 import {version}              from './version.ts';
 
-const COMMANDS = [
-  InitCommand, UninitCommand, StatusCommand, ListCommand, ShowCommand, SyncCommand, PushCommand, PullCommand,
-  RestoreCommand, PauseCommand, ResumeCommand, CleanCommand, DoctorCommand,
-];
+/**
+ * Every verb and where its command is. Only what a command line asks for is loaded: `status` would spend half its time
+ * on what the others need.
+ */
+const VERBS: {[verb: string]: () => Promise<CommandClass<Context>>} = {
+  init:    async () => (await import(`./commands/Init.ts`)).InitCommand,
+  uninit:  async () => (await import(`./commands/Uninit.ts`)).UninitCommand,
+  status:  async () => (await import(`./commands/Status.ts`)).StatusCommand,
+  list:    async () => (await import(`./commands/List.ts`)).ListCommand,
+  show:    async () => (await import(`./commands/Show.ts`)).ShowCommand,
+  sync:    async () => (await import(`./commands/Sync.ts`)).SyncCommand,
+  push:    async () => (await import(`./commands/Push.ts`)).PushCommand,
+  pull:    async () => (await import(`./commands/Pull.ts`)).PullCommand,
+  restore: async () => (await import(`./commands/Restore.ts`)).RestoreCommand,
+  pause:   async () => (await import(`./commands/Pause.ts`)).PauseCommand,
+  resume:  async () => (await import(`./commands/Resume.ts`)).ResumeCommand,
+  clean:   async () => (await import(`./commands/Clean.ts`)).CleanCommand,
+  doctor:  async () => (await import(`./commands/Doctor.ts`)).DoctorCommand,
+};
+const ALIASES: {[alias: string]: string} = {ls: `list`};
 
-export function makeCli() {
+async function makeCli(verb: string | undefined) {
   const cli = new Cli<Context>({
     binaryLabel: `session-sync`,
     binaryName: `session-sync`,
@@ -33,7 +37,8 @@ export function makeCli() {
   });
   cli.register(Builtins.HelpCommand);
   cli.register(Builtins.VersionCommand);
-  for (const command of COMMANDS)
+  const wanted = verb === undefined ? Object.keys(VERBS) : [verb];
+  for (const command of await Promise.all(wanted.map(async name => await VERBS[name]!())))
     cli.register(command);
   return cli;
 }
@@ -45,8 +50,8 @@ export async function run(argv: Array<string>): Promise<number> {
     machine: machineOf(process.env),
     now: () => new Date(),
   };
-  const cli = makeCli();
   const input = asAsked(argv);
+  const cli = await makeCli(verbOf(input));
   let command: Command<Context>;
   try {
     command = cli.process(input, context);
@@ -68,13 +73,14 @@ function asAsked(argv: Array<string>) {
   return [...argv.slice(1, 2), `--help`];
 }
 
-function verbOf([verb]: Array<string>) {
-  return COMMANDS.flatMap(({paths}) => paths).find(([name]) => name === verb)?.[0];
+function verbOf([name = ``]: Array<string>): string | undefined {
+  const verb = Object.hasOwn(ALIASES, name) ? ALIASES[name]! : name;
+  return Object.hasOwn(VERBS, verb) ? verb : undefined;
 }
 
 /** Why a command line is none. The parser's own words for an unknown verb are a list of everything. */
 function explain(cli: Cli<Context>, input: Array<string>, error: Error) {
-  const known = COMMANDS.map(({paths}) => paths[0]![0]).join(` `);
+  const known = Object.keys(VERBS).join(` `);
   if (verbOf(input) === undefined)
     return safe(`${JSON.stringify(input[0] ?? ``)} is no verb of session-sync. There are: ${known}.\n\`session-sync <verb> --help\` is the manual.`, {multiline: true});
   return safe(cli.error(error, {colored: false}), {multiline: true}).trimEnd();
