@@ -1,9 +1,7 @@
 #!/usr/bin/env node
-import process   from 'node:process';
-
 import {version} from './version.ts';
 
-// Answered before anything is loaded: shells and editors ask for it at each start.
+// Answered before anything is loaded, not even Node's own `process` as a module: shells and editors ask for it at each start.
 if (process.argv.length === 3 && (process.argv[2] === `--version` || process.argv[2] === `-v`)) {
   process.stdout.write(`${version}\n`);
 } else {

@@ -40,7 +40,6 @@ export abstract class BaseCommand extends Command<Context> {
   });
 
   protected warnings: Array<string> = [];
-  private readonly stores: Array<SessionStore> = [];
 
   abstract run(): Promise<number>;
 
@@ -52,9 +51,6 @@ export abstract class BaseCommand extends Command<Context> {
       const message = code !== null ? (error as Error).message : `This is a fault of session-sync, please report it: ${error instanceof Error ? error.stack ?? error.message : String(error)}`;
       this.fail(code ?? `FAULT`, message);
       return code !== null ? 1 : 70;
-    } finally {
-      for (const store of this.stores)
-        await store.close();
     }
   }
 
@@ -94,11 +90,9 @@ export abstract class BaseCommand extends Command<Context> {
     return project;
   }
 
-  /** The project's session store; closed when the command ends. */
+  /** The project's session store. It need not be closed: git's reading process ends with us, and waiting for it takes time. */
   protected async store(project: Project): Promise<SessionStore> {
-    const store = await openStore(project);
-    this.stores.push(store);
-    return store;
+    return await openStore(project);
   }
 
   /** Runs `work` while no other sync runs in this repository. */

@@ -1,3 +1,4 @@
+// Version 4: later ones make an Intl.Segmenter when they are loaded, which takes as long as a start of Node.
 import stringWidth from 'string-width';
 
 export type SafeOptions = {
@@ -31,11 +32,13 @@ export function safe(text: string, {multiline = false, width}: SafeOptions = {})
 }
 
 function shorten(text: string, width: number) {
+  if (/^[ -~]*$/.test(text))
+    return text.length <= width ? text : `${text.slice(0, width - 1)}…`;
   if (text.length <= width && stringWidth(text) <= width)
     return text;
   let cut = ``;
   let used = 0;
-  for (const {segment} of new Intl.Segmenter().segment(text.slice(0, width * 16))) {
+  for (const segment of segments(text.slice(0, width * 16))) {
     const columns = stringWidth(segment);
     if (used + columns > width - 1)
       return `${cut}…`;
@@ -43,4 +46,17 @@ function shorten(text: string, width: number) {
     used += columns;
   }
   return cut;
+}
+
+// What may be only a part of what a person sees as one character: marks, joiners, variation selectors, surrogates.
+const COMPOSED = /[\p{M}\u200D\uFE0F\u1100-\u11FF]|[^\u0000-\uFFFF]/u;
+
+/** Characters as a person sees them. Making a segmenter takes 20 ms, which most titles have no need of. */
+function * segments(text: string): Generator<string> {
+  if (!COMPOSED.test(text)) {
+    yield * text;
+    return;
+  }
+  for (const {segment} of new Intl.Segmenter().segment(text))
+    yield segment;
 }
