@@ -3,9 +3,9 @@ import type {ChildProcess}      from 'node:child_process';
 import {stat}                   from 'node:fs/promises';
 import {createInterface}        from 'node:readline';
 
+import {cleanEnv, findProgram}  from '../../system/programs.ts';
 import type {Machine}           from '../types.ts';
 
-import {cleanEnv, findProgram}  from './detect.ts';
 import {titleOf}                from './lines.ts';
 
 const SECONDS = 10;

@@ -6,7 +6,7 @@ import path                                       from 'node:path';
 import {describe, expect, it}                     from 'vitest';
 
 import {codex}                                    from '../../../sources/agents/codex/index.ts';
-import {isNewer}                                  from '../../../sources/agents/codex/detect.ts';
+import {isNewer}                                  from '../../../sources/system/programs.ts';
 import {providerIn}                               from '../../../sources/agents/codex/settings.ts';
 
 import {program, scratchMachine}                  from './_machine.ts';
