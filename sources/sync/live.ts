@@ -443,6 +443,9 @@ export class LiveSession {
   }
 
   private async save() {
+    // An agent that was opened and closed again has announced a session that never came to be.
+    if (this.cursors.size === 0 && this.checkpoint.files.length === 0 && this.checkpoint.problem === undefined)
+      return;
     // Also those that were refused: the next start must know where they were left.
     const kept = this.checkpoint.files.filter(file => !this.cursors.has(file.name));
     this.checkpoint.files = [...kept, ...[...this.cursors.values()].map(cursor => cursor.base)];
