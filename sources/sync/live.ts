@@ -21,6 +21,9 @@ import type {Checkpoint, FileState}                  from './state.ts';
 
 /** A side file larger than this is named in the store, but not kept. */
 const LARGEST_SIDE_FILE = 64 << 20;
+/** Characters of a first prompt that are kept for lists. */
+const LONGEST_OPENING = 300;
+
 export type MirrorTarget = {adapter: AgentAdapter; settings: Json};
 
 export type LiveOptions = {
@@ -348,7 +351,7 @@ export class LiveSession {
     if (first.prompt === undefined && record.kind === `prompt`) {
       const text = record.content.flatMap(part => part.type === `text` ? [part.text] : []).join(` `).trim();
       if (text !== ``)
-        first.prompt = text.slice(0, 300);
+        first.prompt = opening(text);
     }
   }
 
@@ -463,6 +466,16 @@ export class LiveSession {
       for (const line of lines)
         yield * reader.push(line);
   }
+}
+
+/**
+ * The first words of a prompt, for a list. Never a part of a word: half of a secret is not known for one any more, and
+ * this goes into git.
+ */
+export function opening(text: string): string {
+  if (text.length <= LONGEST_OPENING)
+    return text;
+  return text.slice(0, LONGEST_OPENING + 1).replace(/\S*$/, ``).trim();
 }
 
 function optional<T extends object>(values: T): {[K in keyof T]: NonNullable<T[K]>} {
