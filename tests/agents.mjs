@@ -1,7 +1,7 @@
 // Fetches the agents that the acceptance tests run, from npm, into `.agents/` (ignored by git). Does nothing when they are there.
-// Started by `npm run test:agents`; by hand: `node tests/agents.mjs`.
+// Started by `npm run test:agents`; by hand: `node tests/agents.mjs [agent…]`.
 import {execFileSync}                                                                      from 'node:child_process';
-import {existsSync, mkdirSync, readdirSync, readlinkSync, renameSync, rmSync, symlinkSync} from 'node:fs';
+import {chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync} from 'node:fs';
 import {dirname, join, relative}                                                           from 'node:path';
 import process                                                                             from 'node:process';
 import {fileURLToPath}                                                                     from 'node:url';
@@ -10,7 +10,7 @@ const {arch, env, pid, platform} = process;
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 export const agentsFolder = join(root, `.agents`);
 
-const musl = platform === `linux` && !process.report.getReport().header.glibcVersionRuntime ? `-musl` : ``;
+const musl = platform === `linux` && !process.report.getReport().header.glibcVersionRuntime;
 const suffix = platform === `win32` ? `.exe` : ``;
 const triples = {
   'linux-x64': `x86_64-unknown-linux-musl`,
@@ -20,78 +20,130 @@ const triples = {
 };
 
 /**
- * The versions whose formats the adapters are proven with. `program` is the native program inside the platform's own package:
- * it runs without the install scripts that npm may refuse to start, and a signal sent to its pid reaches the agent itself.
+ * The versions whose formats the adapters are proven with, by the name of the program. `program` is the native program
+ * inside the platform's own package: it runs without the install scripts that npm may refuse to start, and a signal sent
+ * to its pid reaches the agent itself. `script` is JavaScript, for this Node or, with `node: 22`, for that of the package
+ * `node`. `bare`: the package alone, without what it depends on.
  */
 export const agents = {
   claude: {
     package: `@anthropic-ai/claude-code`,
     version: `2.1.330`,
-    program: `@anthropic-ai/claude-code-${platform}-${arch}${musl}/claude${suffix}`,
+    program: `@anthropic-ai/claude-code-${platform}-${arch}${musl ? `-musl` : ``}/claude${suffix}`,
   },
   codex: {
     package: `@openai/codex`,
     version: `0.169.0`,
     program: `@openai/codex-${platform}-${arch}/vendor/${triples[`${platform}-${arch}`]}/bin/codex${suffix}`,
   },
+  opencode: {
+    package: `opencode-ai`,
+    version: `1.18.33`,
+    program: `opencode-${platform}-${arch}${musl ? `-musl` : ``}/bin/opencode${suffix}`,
+  },
+  gemini: {package: `@google/gemini-cli`, version: `0.61.0`, script: `@google/gemini-cli/bundle/gemini.js`},
+  qwen: {package: `@qwen-code/qwen-code`, version: `0.24.4`, script: `@qwen-code/qwen-code/cli-entry.js`, node: 22},
+  copilot: {
+    package: `@github/copilot`,
+    version: `1.0.102`,
+    program: `@github/copilot-${platform}${musl ? `musl` : ``}-${arch}/copilot${suffix}`,
+  },
+  pi: {package: `@earendil-works/pi-coding-agent`, version: `1.5.2`, script: `@earendil-works/pi-coding-agent/dist/bundle/cli.js`, node: 22, bare: true},
+  kilo: {
+    package: `@kilocode/cli`,
+    version: `7.7.7`,
+    program: `@kilocode/cli-${platform}-${arch}${musl ? `-musl` : ``}/bin/kilo${suffix}`,
+  },
+  cline: {package: `cline`, version: `3.0.65`, program: `@cline/cli-${platform}-${arch}/bin/cline${suffix}`},
+  kimi: {package: `@moonshot-ai/kimi-code`, version: `2.1.0`, script: `@moonshot-ai/kimi-code/dist/main.mjs`, node: 22},
+  amp: {package: `@ampcode/cli`, version: `0.0.1790142911-g7618fb`, program: `@ampcode/cli-${platform}-${arch}/amp${suffix}`},
 };
 
-const folderOf = name => join(agentsFolder, `${name}-${agents[name].version}`);
+/** The Node for agents that refuse the oldest one we support: the platform's own part of the package `node`. */
+const node22 = {package: `node-${platform === `win32` ? `win` : platform}-${arch}`, version: `22.23.3`, program: `node-${platform === `win32` ? `win` : platform}-${arch}/bin/node${suffix}`};
 
-/** Absolute path of the agent's program, or null when it has not been fetched. */
-export function agentPath(name) {
-  const path = join(folderOf(name), `node_modules`, agents[name].program);
-  return existsSync(path) ? path : null;
-}
+const folderOf = (name, {version}) => join(agentsFolder, `${name}-${version}`);
+const installed = (name, what) => join(folderOf(name, what), `node_modules`, what.program ?? what.script);
 
-/** Folder with one link an agent, to be put on PATH. */
+/** Folder with one starter an agent, to be put on PATH. */
 export const agentsBin = join(agentsFolder, `bin`);
 
-export function haveAgents() {
-  return Object.keys(agents).every(name => agentPath(name) !== null);
+/** Absolute path of a program that starts the agent, or null when it has not been fetched. */
+export function agentPath(name) {
+  const what = agents[name];
+  if (!existsSync(installed(name, what)) || (what.node === 22 && !existsSync(installed(`node`, node22))))
+    return null;
+  return what.program === undefined ? join(agentsBin, name) : installed(name, what);
+}
+
+/** Are these agents here? Without names: all of them. */
+export function haveAgents(names = Object.keys(agents)) {
+  return names.every(name => agentPath(name) !== null);
 }
 
 /** Installs what is missing; returns the names that it had to fetch. Throws when npm or the fetched program fails. */
-export function fetchAgents() {
+export function fetchAgents(names = Object.keys(agents)) {
   const fetched = [];
   mkdirSync(agentsBin, {recursive: true});
-  for (const [name, {package: ident, version}] of Object.entries(agents)) {
-    if (agentPath(name) === null) {
-      // Beside its place and renamed when complete: an install that was cut off is never taken for a whole one.
-      const part = `${folderOf(name)}.part-${pid}`;
-      mkdirSync(part, {recursive: true});
-      try {
-        npm([`install`, `--prefix`, part, `--no-audit`, `--no-fund`, `--no-package-lock`, `--ignore-scripts`, `${ident}@${version}`]);
-        rmSync(folderOf(name), {recursive: true, force: true});
-        renameSync(part, folderOf(name));
-      } finally {
-        rmSync(part, {recursive: true, force: true});
-      }
-      const path = agentPath(name);
-      if (path === null)
-        throw new Error(`${ident}@${version} has no program for ${platform}-${arch}`);
-      execFileSync(path, [`--version`], {stdio: `ignore`, timeout: 60_000});
+  const wanted = names.map(name => [name, agents[name]]);
+  if (wanted.some(([, what]) => what.node === 22))
+    wanted.unshift([`node`, node22]);
+  for (const [name, what] of wanted) {
+    const isNew = !existsSync(installed(name, what));
+    if (isNew)
+      install(name, what);
+    if (name !== `node`)
+      writeStarter(name, what);
+    if (isNew) {
+      execFileSync(name === `node` ? installed(name, what) : join(agentsBin, name), [`--version`], {stdio: `ignore`, timeout: 120_000, env: {...env, HOME: agentsFolder}});
       fetched.push(name);
     }
-    link(agentPath(name), join(agentsBin, `${name}${suffix}`));
   }
   for (const entry of readdirSync(agentsFolder))
-    for (const name of Object.keys(agents))
-      if (entry.startsWith(`${name}-`) && !entry.includes(`.part-`) && entry !== `${name}-${agents[name].version}`)
+    for (const [name, what] of [...Object.entries(agents), [`node`, node22]])
+      if (new RegExp(`^${name}-\\d`).test(entry) && !entry.includes(`.part-`) && entry !== `${name}-${what.version}`)
         rmSync(join(agentsFolder, entry), {recursive: true, force: true});
   return fetched;
 }
 
-function link(target, path) {
-  const wanted = relative(dirname(path), target);
+/** Beside its place and renamed when complete: an install that was cut off is never taken for a whole one. */
+function install(name, what) {
+  const part = `${folderOf(name, what)}.part-${pid}`;
+  mkdirSync(part, {recursive: true});
   try {
-    if (readlinkSync(path) === wanted)
-      return;
-  } catch {
-    // Not there yet.
+    const ident = `${what.package}@${what.version}`;
+    if (what.bare) {
+      npm([`pack`, ident, `--pack-destination`, part]);
+      const folder = join(part, `node_modules`, what.package);
+      mkdirSync(folder, {recursive: true});
+      const [archive] = readdirSync(part).filter(file => file.endsWith(`.tgz`));
+      execFileSync(`tar`, [`-xzf`, join(part, archive), `--strip-components=1`, `-C`, folder], {timeout: 120_000});
+      rmSync(join(part, archive));
+    } else {
+      npm([`install`, `--prefix`, part, `--no-audit`, `--no-fund`, `--no-package-lock`, `--ignore-scripts`, ident]);
+    }
+    rmSync(folderOf(name, what), {recursive: true, force: true});
+    renameSync(part, folderOf(name, what));
+  } finally {
+    rmSync(part, {recursive: true, force: true});
   }
+  if (!existsSync(installed(name, what)))
+    throw new Error(`${what.package}@${what.version} has no program for ${platform}-${arch}`);
+}
+
+/** A shell script: the name of the program stays that of the agent, and `exec` makes its pid the agent's own. */
+function writeStarter(name, what) {
+  const command = what.program !== undefined
+    ? [installed(name, what)]
+    : [what.node === 22 ? installed(`node`, node22) : process.execPath, installed(name, what)];
+  const text = `#!/bin/sh\nexec ${command.map(word => `'${word.replaceAll(`'`, `'\\''`)}'`).join(` `)} "$@"\n`;
+  const path = join(agentsBin, name);
+  if (existsSync(path) && readFileSync(path, `utf8`) === text)
+    return;
+  // A link of an older version of this file would be written through.
   rmSync(path, {force: true});
-  symlinkSync(wanted, path);
+  writeFileSync(path, text);
+  chmodSync(path, 0o755);
 }
 
 /** npm as it came with this Node, without its notices about other people's settings. */
@@ -106,9 +158,10 @@ function npm(args) {
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const names = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(agents);
   try {
-    const fetched = fetchAgents();
-    const list = Object.values(agents).map(({package: ident, version}) => `${ident}@${version}`).join(`, `);
+    const fetched = fetchAgents(names);
+    const list = names.map(name => `${agents[name].package}@${agents[name].version}`).join(`, `);
     process.stdout.write(`agents for the tests: ${list} (${fetched.length ? `fetched into` : `already in`} ${relative(root, agentsFolder)}/)\n`);
   } catch (error) {
     process.stderr.write(`the agents for the tests could not be fetched: ${error.message}\n`);

@@ -18,7 +18,7 @@ const scratch = realpathSync(mkdtempSync(join(tmpdir(), `session-sync-tests-`)))
 
 /** Nothing of the person's own agents, settings or git configuration reaches a test. */
 function testEnvironment() {
-  const kept = Object.entries(process.env).filter(([name]) => !/^(CLAUDE|ANTHROPIC|CODEX|OPENAI|GIT_|XDG_|SESSION_SYNC|npm_|NODE_OPTIONS$|NODE_ENV$)|_proxy$/i.test(name));
+  const kept = Object.entries(process.env).filter(([name]) => !/^(CLAUDE|ANTHROPIC|CODEX|OPENAI|OPENCODE|GEMINI|GOOGLE|QWEN|COPILOT|GITHUB_|GH_|PI_|KILO|CLINE|KIMI|MOONSHOT|AMP_|GIT_|XDG_|SESSION_SYNC|npm_|NODE_OPTIONS$|NODE_ENV$)|_proxy$/i.test(name));
   return {
     ...Object.fromEntries(kept),
     HOME: scratch,

@@ -40,6 +40,11 @@ export type LocatedSession = {
   cwd?: string;
   size: number;
   mtimeMs: number;
+  /**
+   * For an agent that can tell by itself that we wrote the session: whether it has gone on with it since. Absent where
+   * only the bytes of the file tell, which are then compared with what we wrote (sync/mine.ts).
+   */
+  mirror?: `untouched` | `continued`;
 };
 
 /** One complete line. `value` is undefined where it is not JSON. `offset` and `length` (with its newline) are bytes. */
@@ -81,8 +86,17 @@ export class NeedsFullRead extends Error {
 }
 
 export interface SourceAdapter {
-  /** Sessions whose working folder lies in one of `folders` (absolute, real paths). Cheap: no full read. */
+  /**
+   * Sessions whose working folder lies in one of `folders` (absolute, real paths). Cheap: no full read. An agent without
+   * files that only grow brings the journals of these sessions up to date (see `refresh`).
+   */
   locate(machine: Machine, folders: Array<string>): Promise<Array<LocatedSession>>;
+  /**
+   * For an agent whose store is no file that only grows (a database, a document that is rewritten): brings the journal
+   * at `session.path`, an append-only file of ours (system/journal.ts), up to date from it. Called before the journal is
+   * read; must be cheap when nothing has changed. Throws when the store cannot be read.
+   */
+  refresh?(machine: Machine, session: {path: string; nativeId: string}): Promise<void>;
   /** The session that an event of the hook names, without looking further. The file may not exist yet. */
   fromEvent(machine: Machine, event: Json): (LocatedSession & {event: HookEvent}) | null;
   /** All files of a session, main transcript first, the others sorted by name. */
@@ -139,13 +153,29 @@ export interface RecordWriter {
 /** What became of a file that we wrote: `same`; `opened` (agent bookkeeping only follows); `continued`; `changed` (prefix differs); `gone`. */
 export type MirrorState = `same` | `opened` | `continued` | `changed` | `gone`;
 
+/** `title`: of the session's own. `updated`: ISO time of its last record. `settings`: what `prepare` found. */
+export type Registered = {id: string; path: string; cwd: string; title?: string; updated?: string; settings: Json};
+
+/**
+ * What `register` found. `takenOver`: the agent has gone on with the session, and has all of ours (`continued`) or not
+ * (`diverged`); only for agents where the file at `pathOf` is a journal of ours and not what the agent itself writes.
+ */
+export type Registration = {listed: boolean; note?: string; takenOver?: `continued` | `diverged`; /** Instead of `resumeCommand`. */ command?: string};
+
+/**
+ * A target is one text file that only grows. Where the agent's store is something else (a database, a document, a
+ * server), the file is a journal of ours (system/journal.ts) in whatever line format the adapter likes, and `register`
+ * brings what it says into the store.
+ */
 export interface TargetAdapter {
+  /** Sends the session to somebody else's machine: never a mirror, only `restore --agent` writes it, after this question was answered. */
+  consent?: string;
   /** Native id for a mirror: UUIDv5 of session, agent and generation. */
   mirrorId(session: string, generation: number): string;
   /** Settings of this machine that the writer needs; throws a coded error when the store cannot be written. */
   prepare(machine: Machine): Promise<Json>;
-  /** Absolute path of the file for this id. Stable: depends on the header's `created` only. */
-  pathOf(machine: Machine, target: WriterTarget): string;
+  /** Absolute path of the file for this id. Stable: asked again after a restart it must be the same one. */
+  pathOf(machine: Machine, target: WriterTarget): string | Promise<string>;
   openWriter(target: WriterTarget, state?: Json): RecordWriter;
   /** What do the bytes that follow our `text` mean? `tail` is what stands after it. */
   judge(tail: string): `opened` | `continued`;
@@ -154,8 +184,11 @@ export interface TargetAdapter {
    * open right now.
    */
   exclusively<T>(machine: Machine, id: string, write: () => Promise<T>): Promise<T | null>;
-  /** Makes the agent's own list know the session. Never throws; says what it could not do. */
-  register(machine: Machine, target: {id: string; path: string; title?: string}): Promise<{listed: boolean; note?: string}>;
+  /**
+   * Makes the agent's own list know the session, with what lies beside the file: markers, an index, an import. Called at
+   * the end of turns and after a restore. Idempotent. Never throws; says what it could not do.
+   */
+  register(machine: Machine, session: Registered): Promise<Registration>;
   resumeCommand(id: string): string;
 }
 
@@ -181,12 +214,19 @@ export type HookChange = {
 };
 
 export interface HookAdapter {
-  /** Settings files that `init` edits: shared ones for the team, or the person's own with `local`. */
-  settingsPath(project: string, options: {local: boolean}): string;
+  /**
+   * `project`: the file belongs to the project, shared by the team or the person's own. `user`: one file of the person
+   * for all projects; the hook does nothing in those that have not been set up.
+   */
+  scope: `project` | `user`;
+  /** What a person must do before the agent runs the hooks, a sentence; absent when nothing. */
+  confirm?: string;
+  /** File that `init` edits. With scope `project`: the shared one for the team, or the person's own with `local`. */
+  settingsPath(machine: Machine, project: string, options: {local: boolean}): string;
   /** Text after our hooks are in. Throws `SettingsError` when `text` cannot be understood. Idempotent. */
   install(text: string | null): {text: string; summary: Array<string>};
-  /** Text without our hooks, everything else untouched; `null`: nothing of ours was there. */
-  remove(text: string): {text: string; summary: Array<string>} | null;
+  /** Text without our hooks, everything else untouched (`text: null`: the whole file is ours and goes); `null`: nothing of ours was there. */
+  remove(text: string): {text: string | null; summary: Array<string>} | null;
   /** Are all our hooks there, and current? */
   installed(text: string | null): `yes` | `partly` | `no`;
 }
@@ -195,10 +235,14 @@ export class SettingsError extends Error {
   readonly code = `SETTINGS_UNREADABLE`;
 }
 
+/** A line of the README's table, in Markdown, short. `-` where there is nothing. */
+export type Support = {source: string; target: string; kept: string; reduced: string; dropped: string};
+
 /** Everything that the rest of the program knows of an agent. */
 export interface AgentAdapter {
   id: string;
   name: string;
+  support: Support;
   /** Version whose real binary read what we write and wrote what we read. */
   proven: string;
   detect(machine: Machine): Promise<Detection>;

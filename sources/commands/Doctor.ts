@@ -106,7 +106,7 @@ export class DoctorCommand extends BaseCommand {
     const states: Array<ReturnType<HookAdapter[`installed`]>> = [];
     for (const local of [false, true]) {
       try {
-        states.push(hooks.installed(await readIfThere(hooks.settingsPath(project.root, {local}))));
+        states.push(hooks.installed(await readIfThere(hooks.settingsPath(this.context.machine, project.root, {local}))));
       } catch (error) {
         this.add(`problem`, name, (error as Error).message);
       }

@@ -93,7 +93,7 @@ export class InitCommand extends BaseCommand {
   }
 
   private async plan(project: Project, agent: AgentAdapter) {
-    const file = agent.hooks!.settingsPath(project.root, {local: this.local});
+    const file = agent.hooks!.settingsPath(this.context.machine, project.root, {local: this.local});
     const before = await readIfThere(file);
     let after: {text: string; summary: Array<string>};
     try {

@@ -32,7 +32,7 @@ export class UninitCommand extends BaseCommand {
     let leftAlone = false;
     for (const agent of agents) {
       for (const local of agent.hooks === undefined ? [] : [false, true]) {
-        const file = agent.hooks!.settingsPath(project.root, {local});
+        const file = agent.hooks!.settingsPath(this.context.machine, project.root, {local});
         const text = await readIfThere(file);
         if (text === null)
           continue;
@@ -42,7 +42,7 @@ export class UninitCommand extends BaseCommand {
             continue;
           changed.push(path.relative(project.root, file));
           if (!this.dryRun)
-            await writeSettings(file, after.text);
+            await (after.text === null ? removeIfThere(file) : writeSettings(file, after.text));
         } catch (error) {
           leftAlone = true;
           this.warn(`${path.relative(project.root, file)} was left as it is: ${(error as Error).message}`);

@@ -85,7 +85,7 @@ async function restoreTranslated(options: RestoreOptions): Promise<Restored> {
   for (let generation = 0; generation < MOST_GENERATIONS; generation++) {
     const id = target.mirrorId(options.at === undefined ? stored.session : `${stored.session}@${options.at}`, generation);
     const writing: WriterTarget = {header, id, cwd: options.cwd, settings};
-    const file = target.pathOf(project.machine, writing);
+    const file = await target.pathOf(project.machine, writing);
     if (options.dryRun === true)
       return {agent: adapter.id, id, path: file, outcome: `planned`, generation, command: target.resumeCommand(id), records: first.records, repairs: first.repairs};
 
@@ -101,9 +101,15 @@ async function restoreTranslated(options: RestoreOptions): Promise<Restored> {
         continue;
       await placeSideFiles(options);
       const report = writer.report();
-      const {listed, note} = await target.register(project.machine, {id, path: file, ...writer.title() !== undefined ? {title: writer.title()!} : {}});
+      const title = writer.title();
+      const updated = writer.updated();
+      const {listed, note, takenOver, command} = await target.register(project.machine, {
+        id, path: file, cwd: options.cwd, settings, ...title !== undefined ? {title} : {}, ...updated !== undefined ? {updated} : {},
+      });
+      if (takenOver === `diverged`)
+        continue;
       return {
-        agent: adapter.id, id, path: file, outcome: placed, generation, command: target.resumeCommand(id),
+        agent: adapter.id, id, path: file, outcome: takenOver ?? placed, generation, command: command ?? target.resumeCommand(id),
         records: report.kept + report.reduced, report, repairs, listed, ...note !== undefined ? {note} : {},
       };
     } finally {

@@ -117,7 +117,9 @@ export class LiveSession {
   /** Reads everything that is new and brings the mirrors up to date. Resolves the number of new records. */
   async pump(): Promise<{records: number; waiting: Array<string>}> {
     const {source} = this.options.adapter;
-    const files = await source!.files({path: this.checkpoint.path, nativeId: this.checkpoint.nativeId});
+    const session = {path: this.checkpoint.path, nativeId: this.checkpoint.nativeId};
+    await source!.refresh?.(this.options.project.machine, session);
+    const files = await source!.files(session);
     let records = 0;
     for (const file of files) {
       if (file.content === `records`)
@@ -172,15 +174,13 @@ export class LiveSession {
 
   /** Makes the targets' own lists know the mirrors. Slow (an agent is started), so not for every event. */
   async register() {
-    for (const [index, mirror] of this.mirrors.entries()) {
-      const {state} = mirror;
-      if (state.size === 0 || state.stopped !== undefined)
-        continue;
-      const {adapter} = this.options.targets[index]!;
-      const {listed, note} = await adapter.target!.register(this.options.project.machine, {id: state.id, path: state.path, title: state.title});
-      state.listed = listed;
-      if (note !== undefined)
-        state.note = note;
+    const {main} = this;
+    for (const mirror of this.mirrors) {
+      // Once more where the agent has gone on with the one that was there.
+      if (await mirror.register() && main !== undefined) {
+        await mirror.flush(() => this.replay(main), main.seq);
+        await mirror.register();
+      }
     }
     await this.save();
   }

@@ -129,6 +129,26 @@ export class Mirror {
     this.waiting.length = 0;
   }
 
+  /** Makes the agent's own list know the session. True: the agent went on with it, and the next flush begins a new one. */
+  async register(): Promise<boolean> {
+    const {state} = this;
+    if (state.size === 0 || this.stopped)
+      return false;
+    const {cwd} = this.header();
+    const {listed, note, takenOver} = await this.target.register(this.machine, {
+      id: state.id, path: state.path, cwd, settings: this.settings,
+      ...state.title !== undefined ? {title: state.title} : {}, ...state.updated !== undefined ? {updated: state.updated} : {},
+    });
+    if (takenOver !== undefined) {
+      await this.nextGeneration(`continued in ${this.adapter.name}`);
+      return true;
+    }
+    state.listed = listed;
+    if (note !== undefined)
+      state.note = note;
+    return false;
+  }
+
   /** What was pushed since the last flush is lost to this mirror: it is read again next time. */
   missed() {
     this.next = this.state.seq;
@@ -158,18 +178,18 @@ export class Mirror {
       }
       this.begun = true;
     }
-    this.writer ??= this.openWriter();
+    this.writer ??= await this.openWriter();
     for (const one of [...this.waiting.splice(0), record])
       this.text += this.writer.push(one);
     if (this.text.length > SPILL)
       await this.spill();
   }
 
-  private openWriter() {
+  private async openWriter() {
     const {header, cwd} = this.header();
     const target: WriterTarget = {header, id: this.state.id, cwd, settings: this.settings};
     if (this.state.path === ``)
-      this.state.path = this.target.pathOf(this.machine, target);
+      this.state.path = await this.target.pathOf(this.machine, target);
 
     const resumed = this.behind !== `replace` && this.state.size > 0;
     const writer = this.target.openWriter(target, resumed ? this.state.writer : undefined);

@@ -33,7 +33,8 @@ export async function openSync(project: Project): Promise<SyncContext> {
       skipped.push({agent: id, reason: `this version of session-sync cannot write into it`});
 
   for (const adapter of agents) {
-    if (adapter.target === undefined || config.targets?.includes(adapter.id) === false || !await adapter.present(machine))
+    // What goes to another machine is never a mirror.
+    if (adapter.target === undefined || adapter.target.consent !== undefined || config.targets?.includes(adapter.id) === false || !await adapter.present(machine))
       continue;
     try {
       targets.push({adapter, settings: await adapter.target.prepare(machine)});

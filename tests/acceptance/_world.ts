@@ -6,7 +6,8 @@ import path                    from 'node:path';
 import {setTimeout as sleep}   from 'node:timers/promises';
 import {fileURLToPath}         from 'node:url';
 
-import {agentPath}             from '../agents.mjs';
+import {agentPath, agents}     from '../agents.mjs';
+import type {AgentProgram}     from '../agents.mjs';
 
 const repository = path.dirname(path.dirname(path.dirname(fileURLToPath(import.meta.url))));
 
@@ -235,7 +236,7 @@ export class World {
       await symlink(path.join(repository, file), path.join(world.bin, name));
     for (const folder of [world.bin, world.agentsBin]) {
       await symlink(process.execPath, path.join(folder, `node`));
-      for (const name of [`claude`, `codex`] as const) {
+      for (const name of Object.keys(agents) as Array<AgentProgram>) {
         const program = agentPath(name);
         if (program !== null)
           await symlink(program, path.join(folder, name));

@@ -42,7 +42,7 @@ async function setUp() {
     register: async () => ({listed: true}),
     resumeCommand: id => `lines resume ${id}`,
   };
-  const adapter: AgentAdapter = {id: `lines`, name: `Lines`, proven: `1`, detect: async () => ({found: true, store: home, notes: []}), present: async () => true, target};
+  const adapter: AgentAdapter = {id: `lines`, name: `Lines`, proven: `1`, support: {source: `-`, target: `-`, kept: `-`, reduced: `-`, dropped: `-`}, detect: async () => ({found: true, store: home, notes: []}), present: async () => true, target};
   const header: SessionHeader = {format: `session-sync/1`, session: `session1`, agent: {id: `x`, nativeId: `x`}, roots: {}, counts: {}};
   const records: Array<NeutralRecord> = [];
 

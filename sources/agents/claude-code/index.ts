@@ -11,6 +11,13 @@ export const claudeCode: AgentAdapter = {
   id: AGENT,
   name: `Claude Code`,
   proven: PROVEN,
+  support: {
+    source: `transcripts, live through hooks`,
+    target: `-`,
+    kept: `-`,
+    reduced: `-`,
+    dropped: `-`,
+  },
   detect,
   present,
   source: {locate, fromEvent, files, openReader, roots},

@@ -13,6 +13,13 @@ export const codex: AgentAdapter = {
   id: `codex`,
   name: `Codex`,
   proven: PROVEN,
+  support: {
+    source: `-`,
+    target: `live mirror, restore`,
+    kept: `prompts, answers, calls and outputs, images, plans, compactions, interruptions, title; shell as \`exec_command\`, edits as \`apply_patch\``,
+    reduced: `thinking is shown, not sent; outputs above 48,000 bytes are cut in the middle`,
+    dropped: `steps of sub-agents (their report is kept)`,
+  },
   detect,
   present,
   target: {

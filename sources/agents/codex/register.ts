@@ -4,7 +4,7 @@ import {stat}                   from 'node:fs/promises';
 import {createInterface}        from 'node:readline';
 
 import {cleanEnv, findProgram}  from '../../system/programs.ts';
-import type {Machine}           from '../types.ts';
+import type {Machine, Registered, Registration} from '../types.ts';
 
 import {titleOf}                from './lines.ts';
 
@@ -22,7 +22,7 @@ type Thread = {name: string | null; preview: string; updatedAt: number};
  * list, and `--last` takes another one. Naming the session makes it look at the file again and leaves the file alone
  * (`thread/metadata/update` does as well, but writes to the file). So such a session gets the name that it shows anyway.
  */
-export async function register(machine: Machine, {id, path, title}: {id: string; path: string; title?: string}): Promise<{listed: boolean; note?: string}> {
+export async function register(machine: Machine, {id, path, title}: Pick<Registered, `id` | `path` | `title`>): Promise<Registration> {
   const binary = await findProgram(machine, `codex`);
   if (binary === undefined)
     return {listed: false, note: `codex is not on PATH here; resuming by id will work, its list will not show the session`};

@@ -88,11 +88,11 @@ describe(`install`, () => {
 describe(`remove`, () => {
   it.each([[`nothing`, `{}`], [`foreign hooks`, FOREIGN], [`tabs`, `{\n\t"permissions": {}\n}\n`], [`CRLF`, `{\r\n  "a": 1\r\n}\r\n`], [`one line`, `{"a":1,"hooks":{"Stop":[{"hooks":[{"type":"command","command":"x"}]}]}}`]])(`undoes install: %s`, (_, before) => {
     const removed = hooks.remove(hooks.install(before).text)!;
-    expect(parse(removed.text, [], {allowTrailingComma: true})).toEqual(parse(before, [], {allowTrailingComma: true}));
+    expect(parse(removed.text!, [], {allowTrailingComma: true})).toEqual(parse(before, [], {allowTrailingComma: true}));
     // Files with a line for each entry come out as they went in.
     if (before.includes(`\n`) && before !== FOREIGN)
       expect(removed.text).toBe(before);
-    expect(removed.text.match(/\/\/.*|\/\*.*?\*\//g)).toEqual(before.match(/\/\/.*|\/\*.*?\*\//g));
+    expect(removed.text!.match(/\/\/.*|\/\*.*?\*\//g)).toEqual(before.match(/\/\/.*|\/\*.*?\*\//g));
     expect(removed.summary).toHaveLength(EVENTS.length);
     expect(hooks.installed(removed.text)).toBe(`no`);
   });
@@ -112,7 +112,7 @@ describe(`remove`, () => {
     const {text} = hooks.install(before);
     expect(hooks.installed(text)).toBe(`yes`);
     expect(hooks.install(text).text).toBe(text);
-    const removed = hooks.remove(text)!.text;
+    const removed = hooks.remove(text)!.text!;
     expect(removed.replace(/\s/g, ``)).toBe(before.replace(/\s/g, ``));
   });
 
@@ -125,7 +125,7 @@ describe(`remove`, () => {
 
   it(`takes ours out of a group that has others`, () => {
     const text = JSON.stringify({hooks: {Stop: [{matcher: ``, hooks: [{type: `command`, command: `a`}, {type: `command`, command: COMMAND}, {type: `command`, command: `b`}]}]}});
-    expect(JSON.parse(hooks.remove(text)!.text)).toEqual({hooks: {Stop: [{matcher: ``, hooks: [{type: `command`, command: `a`}, {type: `command`, command: `b`}]}]}});
+    expect(JSON.parse(hooks.remove(text)!.text!)).toEqual({hooks: {Stop: [{matcher: ``, hooks: [{type: `command`, command: `a`}, {type: `command`, command: `b`}]}]}});
   });
 });
 
@@ -150,8 +150,8 @@ describe(`settings that cannot be understood`, () => {
 });
 
 it(`names the person's own file and the team's`, () => {
-  expect(hooks.settingsPath(`/home/alice/shop`, {local: false})).toBe(`/home/alice/shop/.claude/settings.json`);
-  expect(hooks.settingsPath(`/home/alice/shop`, {local: true})).toBe(`/home/alice/shop/.claude/settings.local.json`);
+  expect(hooks.settingsPath({} as never, `/home/alice/shop`, {local: false})).toBe(`/home/alice/shop/.claude/settings.json`);
+  expect(hooks.settingsPath({} as never, `/home/alice/shop`, {local: true})).toBe(`/home/alice/shop/.claude/settings.local.json`);
 });
 
 describe(`the command`, () => {

@@ -3,12 +3,13 @@ import path                                 from 'node:path';
 
 import {describe, expect, it}               from 'vitest';
 
+import type {Machine}                       from '../../../sources/agents/types.ts';
 import {codex}                              from '../../../sources/agents/codex/index.ts';
 
 import {program, scratchMachine}            from './_machine.ts';
 import {target}                             from './_session.ts';
 
-const register = codex.target!.register;
+const register = (machine: Machine, session: {id: string; path: string; title?: string}) => codex.target!.register(machine, {...session, cwd: `/home/alice/shop`, settings: null});
 
 /** Answers like `codex app-server`, and keeps what it was asked. */
 const server = (thread: object) => `#!/usr/bin/env node
