@@ -85,6 +85,8 @@ export class NeedsFullRead extends Error {
   readonly code = `NEEDS_FULL_READ`;
 }
 
+export type EventSession = LocatedSession & {event: HookEvent};
+
 export interface SourceAdapter {
   /**
    * Sessions whose working folder lies in one of `folders` (absolute, real paths). Cheap: no full read. An agent without
@@ -98,7 +100,9 @@ export interface SourceAdapter {
    */
   refresh?(machine: Machine, session: {path: string; nativeId: string}): Promise<void>;
   /** The session that an event of the hook names, without looking further. The file may not exist yet. */
-  fromEvent(machine: Machine, event: Json): (LocatedSession & {event: HookEvent}) | null;
+  fromEvent(machine: Machine, event: Json): EventSession | null;
+  /** What `LocatedSession.mirror` says, for a session that an event named; undefined where it is none of ours. */
+  ownership?(machine: Machine, session: LocatedSession): Promise<LocatedSession[`mirror`]>;
   /** All files of a session, main transcript first, the others sorted by name. */
   files(session: {path: string; nativeId: string}): Promise<Array<SessionFile>>;
   /** `state` from an earlier reader's `save()`; `unbounded` keeps the whole index in memory (after NeedsFullRead). */

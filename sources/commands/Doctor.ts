@@ -104,7 +104,7 @@ export class DoctorCommand extends BaseCommand {
 
   private async checkHooks(project: Project, name: string, hooks: HookAdapter) {
     const states: Array<ReturnType<HookAdapter[`installed`]>> = [];
-    for (const local of [false, true]) {
+    for (const local of hooks.scope === `user` ? [false] : [false, true]) {
       try {
         states.push(hooks.installed(await readIfThere(hooks.settingsPath(this.context.machine, project.root, {local}))));
       } catch (error) {
@@ -112,7 +112,7 @@ export class DoctorCommand extends BaseCommand {
       }
     }
     if (states.includes(`yes`))
-      this.add(`ok`, name, `hooks are registered`);
+      this.add(`ok`, name, `hooks are registered${hooks.confirm === undefined ? `` : `. ${hooks.confirm}`}`);
     else if (await isActive(project))
       this.add(`problem`, name, states.includes(`partly`) ? `hooks are registered in part: session-sync init` : `hooks are not registered: session-sync init`);
   }

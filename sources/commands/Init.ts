@@ -21,10 +21,14 @@ export class InitCommand extends BaseCommand {
       Finds the agents of this machine, registers hooks with those that have them, and makes this clone take part: from
       the next event on, each session is mirrored into the other agents and stored under \`refs/session-sync/\`.
 
-      Hooks go into the project's settings (\`.claude/settings.json\`), so that a team has them when it commits the file;
-      where session-sync is not installed they do nothing. With \`--local\` they go into the person's own settings of
-      this project (\`.claude/settings.local.json\`), and no \`${CONFIG_PATH}\` is written. Comments, formatting
-      and foreign hooks stay as they are; a file that cannot be understood is not touched.
+      Where an agent has settings of a project (\`.claude/settings.json\`), hooks go there, so that a team has them when it
+      commits the file; where session-sync is not installed they do nothing. With \`--local\` they go into the person's own
+      settings of this project (\`.claude/settings.local.json\`), and no \`${CONFIG_PATH}\` is written. Agents that have
+      hooks for a person only get them in that person's settings, once for all projects; they do nothing in a repository
+      that was not set up. \`--project-only\` leaves those files alone. Comments, formatting and foreign hooks stay as they
+      are; a file that cannot be understood is not touched. Some agents ask before they run new hooks: then it is said.
+
+      Sessions of agents without hooks are read by \`session-sync sync\`, or kept in step by \`session-sync watch\`.
 
       \`--dry-run\` shows what would be written. \`--force\` also registers hooks for agents that are not found here.
       Running \`init\` again changes nothing, or repairs what is missing.
@@ -32,11 +36,13 @@ export class InitCommand extends BaseCommand {
     examples: [
       [`Set up this repository, for the team`, `$0 init`],
       [`Only for yourself`, `$0 init --local`],
+      [`Touch no file outside this repository`, `$0 init --project-only`],
       [`See what would change`, `$0 init --dry-run`],
     ],
   });
 
   local = Option.Boolean(`--local`, false, {description: `Register hooks in your own settings of this project, not in the shared ones`});
+  projectOnly = Option.Boolean(`--project-only`, false, {description: `Register no hooks in your own settings for all projects`});
   force = Option.Boolean(`--force`, false, {description: `Also register hooks for agents that are not found on this machine`});
   dryRun = Option.Boolean(`--dry-run`, false, {description: `Show what would be written, and write nothing`});
 
@@ -46,17 +52,20 @@ export class InitCommand extends BaseCommand {
       throw new CommandError(`BARE_REPOSITORY`, `This is a bare repository: agents have no working folder here, so that there is nothing to keep.`);
 
     const found = await this.detect();
-    const sources = found.filter(({agent, detection}) => agent.hooks !== undefined && (detection.found || this.force));
+    const sources = found.filter(({agent, detection}) => agent.source !== undefined && (detection.found || this.force));
+    const hooked = sources.filter(({agent}) => agent.hooks !== undefined && (agent.hooks.scope === `project` || !this.projectOnly));
     if (sources.length === 0) {
-      const known = agents.filter(agent => agent.hooks !== undefined).map(agent => agent.name).join(`, `);
+      const known = agents.filter(agent => agent.source !== undefined).map(agent => agent.name).join(`, `);
       throw new CommandError(`NO_AGENT`, `No agent whose sessions can be followed was found here (${known}). Install one, or use --force to register its hooks all the same.`);
     }
 
     // All changes are worked out before the first one is made: a settings file that is not understood stops everything.
-    const changes = await Promise.all(sources.map(async ({agent}) => await this.plan(project, agent)));
+    const changes = await Promise.all(hooked.map(async ({agent}) => await this.plan(project, agent)));
     const config = this.local ? null : await readConfig(project.root);
     for (const change of changes)
       await this.apply(change);
+    for (const {agent} of hooked.filter(({agent}) => agent.hooks!.confirm !== undefined))
+      this.say(`${agent.name}: ${agent.hooks!.confirm!}`);
     if (!this.local && config === null) {
       this.say(`${this.dryRun ? `Would write` : `Wrote`} ${CONFIG_PATH}`);
       if (!this.dryRun)
@@ -65,7 +74,10 @@ export class InitCommand extends BaseCommand {
     if (!this.dryRun)
       await activate(project);
 
-    const targets = found.filter(({agent, detection}) => agent.target !== undefined && detection.found).map(({agent}) => agent.name);
+    const silent = sources.filter(({agent}) => !hooked.some(one => one.agent === agent)).map(({agent}) => agent.name);
+    if (silent.length > 0)
+      this.say(`${silent.join(`, `)}: no hooks here; \`session-sync sync\` reads these sessions, \`session-sync watch\` keeps them in step.`);
+    const targets = found.filter(({agent, detection}) => agent.target !== undefined && agent.target.consent === undefined && detection.found).map(({agent}) => agent.name);
     this.say(`Sessions of ${sources.map(({agent}) => agent.name).join(`, `)} ${this.dryRun ? `would be` : `are`} kept in this repository's git${targets.length > 0 ? ` and mirrored into ${targets.join(`, `)}` : ``}.`);
     if (targets.length === 0)
       this.say(`No agent to mirror into was found on this machine; one that is installed later is taken up by itself.`);
@@ -99,12 +111,12 @@ export class InitCommand extends BaseCommand {
     try {
       after = agent.hooks!.install(before);
     } catch (error) {
-      throw new CommandError(`SETTINGS_UNREADABLE`, `${path.relative(project.root, file)} was left as it is: ${(error as Error).message}`);
+      throw new CommandError(`SETTINGS_UNREADABLE`, `${shownPath(project, file)} was left as it is: ${(error as Error).message}`);
     }
-    return {file: path.relative(project.root, file), path: file, text: after.text, changed: after.text !== before, summary: after.summary};
+    return {file: shownPath(project, file), path: file, text: after.text, changed: after.text !== before, summary: after.summary, scope: agent.hooks!.scope};
   }
 
-  private async apply(change: {file: string; path: string; text: string; changed: boolean; summary: Array<string>}) {
+  private async apply(change: {file: string; path: string; text: string; changed: boolean; summary: Array<string>; scope: `project` | `user`}) {
     if (!change.changed) {
       this.say(`${change.file} has our hooks already`);
       return;
@@ -112,14 +124,20 @@ export class InitCommand extends BaseCommand {
     this.say(`${this.dryRun ? `Would change` : `Changed`} ${change.file}:`);
     for (const line of change.summary)
       this.say(`  ${line}`);
-    // The team's file: the mode of the file that was there stays, a new one is an ordinary one.
     if (!this.dryRun)
-      await writeSettings(change.path, change.text);
+      await writeSettings(change.path, change.text, change.scope);
   }
 }
 
-export async function writeSettings(file: string, text: string) {
+/** A file of the project by its name there, another one as it is. */
+export function shownPath(project: Project, file: string) {
+  const relative = path.relative(project.root, file);
+  return relative.startsWith(`..`) || path.isAbsolute(relative) ? file : relative;
+}
+
+/** The mode of a file that was there stays. A new one of the team is an ordinary one, one of the person is the person's only. */
+export async function writeSettings(file: string, text: string, scope: `project` | `user`) {
   const {stat} = await import(`node:fs/promises`);
-  const mode = await stat(file).then(info => info.mode & 0o777, () => 0o644);
+  const mode = await stat(file).then(info => info.mode & 0o777, () => scope === `project` ? 0o644 : 0o600);
   await writeAtomic(file, text, {mode});
 }

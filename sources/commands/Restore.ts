@@ -7,7 +7,7 @@ import {summarise}                             from '../interchange/index.ts';
 import {describeDifference}                    from '../restore/compare.ts';
 import {restore}                               from '../restore/restore.ts';
 import type {Restored}                         from '../restore/restore.ts';
-import {remember}                              from '../restore/remembered.ts';
+import {remember}                              from '../sync/remembered.ts';
 import {addWorktree, distance, gitState}       from '../store/index.ts';
 import type {SessionStore}                     from '../store/index.ts';
 import {openProject}                from '../sync/project.ts';
@@ -92,10 +92,12 @@ export class RestoreCommand extends BaseCommand {
     for (const difference of differences)
       this.say(difference);
     if (!this.dryRun && restored.length > 0)
-      await remember(place, newest, restored).catch((error: Error) => this.warn(`\`status\` will not show this: ${error.message}`));
+      await remember(place, session.session, restored.map(({agent, id, path: file, command, records, ours}) => ({
+        agent, id, path: file, cwd: place.root, commit: newest.commit, command, records, ...ours ?? {},
+      }))).catch((error: Error) => this.warn(`\`status\` will not show this: ${error.message}`));
     if (restored.length === 0)
       throw new CommandError(`NOT_RESTORED`, failed.map(({agent, reason}) => `${agent}: ${reason}`).join(`\n`));
-    return this.done({session: session.session, cwd: place.root, dryRun: this.dryRun, restored, failed, differences}, failed.length > 0 ? 2 : 0);
+    return this.done({session: session.session, cwd: place.root, dryRun: this.dryRun, restored: restored.map(({ours: _, ...one}) => one), failed, differences}, failed.length > 0 ? 2 : 0);
   }
 
   private async candidates(project: Project, store: SessionStore) {
@@ -159,8 +161,9 @@ export class RestoreCommand extends BaseCommand {
     const mirror = checkpoint?.mirrors.find(one => one.agent === adapter.id && one.stopped === undefined && one.size > 0);
     const known = {outcome: `unchanged` as const, generation: mirror?.generation ?? 0, repairs: []};
     if (checkpoint !== undefined && at === undefined && !this.checkout && await sizeOf(checkpoint.path) >= 0) {
-      if (adapter.id === checkpoint.agent && adapter.native !== undefined)
-        return {...known, agent: adapter.id, id: checkpoint.nativeId, path: checkpoint.path, command: adapter.native.resumeCommand(checkpoint.nativeId), records: session.records, note: `it is this machine's own session`};
+      const own = (adapter.native ?? adapter.target)?.resumeCommand(checkpoint.nativeId);
+      if (adapter.id === checkpoint.agent && own !== undefined)
+        return {...known, agent: adapter.id, id: checkpoint.nativeId, path: checkpoint.path, command: own, records: session.records, note: `it is this machine's own session`};
       if (mirror !== undefined && adapter.target !== undefined)
         return {...known, agent: adapter.id, id: mirror.id, path: mirror.path, command: adapter.target.resumeCommand(mirror.id), records: mirror.records, report: mirror.report, note: `it is mirrored live on this machine`};
     }

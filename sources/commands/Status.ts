@@ -1,8 +1,8 @@
 import {Command, Option}                   from 'clipanion';
 
 import {agentById}                         from '../agents/index.ts';
-import {recall}                            from '../restore/remembered.ts';
-import type {Remembered}                   from '../restore/remembered.ts';
+import {recall}                            from '../sync/remembered.ts';
+import type {Remembered}                   from '../sync/remembered.ts';
 import {isActive, isPaused}                from '../sync/project.ts';
 import {runningWorker}                     from '../sync/exclusive.ts';
 import {sizeOf}                            from '../system/files.ts';
@@ -77,9 +77,10 @@ export class StatusCommand extends BaseCommand {
     this.say(`Session ${session.session.slice(0, 8)}${place} ${safe(session.title ?? ``, {width: 60})}${when}`.trimEnd());
     const {checkpoint} = session;
     const source = agentById(session.agent);
-    if (checkpoint !== undefined && source?.native !== undefined) {
+    const resume = source?.native?.resumeCommand ?? source?.target?.resumeCommand;
+    if (checkpoint !== undefined && resume !== undefined) {
       const there = await sizeOf(checkpoint.path).catch(() => -1) >= 0 || restored.some(({path}) => path === checkpoint.path);
-      this.say(`  ${source.id} → ${there ? `${source.native.resumeCommand(checkpoint.nativeId)} (the source)` : `its transcript is gone; what was stored stays: session-sync restore ${session.session.slice(0, 8)}`}`);
+      this.say(`  ${session.agent} → ${there ? `${resume(checkpoint.nativeId)} (the source)` : `its transcript is gone; what was stored stays: session-sync restore ${session.session.slice(0, 8)}`}`);
     }
     for (const mirror of checkpoint?.mirrors ?? [])
       this.say(`  ${await describeMirror(mirror)}`);

@@ -8,7 +8,7 @@ import {CONFIG_PATH, DEFAULT_CONFIG}  from '../sync/config.ts';
 import {readIfThere, removeIfThere}   from '../system/files.ts';
 
 import {BaseCommand}                  from './Base.ts';
-import {writeSettings}                from './Init.ts';
+import {shownPath, writeSettings}     from './Init.ts';
 
 export class UninitCommand extends BaseCommand {
   static override paths = [[`uninit`]];
@@ -19,19 +19,22 @@ export class UninitCommand extends BaseCommand {
     details: `
       Removes our hooks from the shared and the local settings of this project; everything else in these files stays.
       Sessions that are stored in git and mirrors in other agents stay, too: \`session-sync clean\` removes the former.
+      Hooks in your own settings for all projects stay, and do nothing here any more; \`--everywhere\` removes those, too.
       A \`${CONFIG_PATH}\` that was changed is left alone, and said.
     `,
     examples: [[`Stop here`, `$0 uninit`], [`See what would change`, `$0 uninit --dry-run`]],
   });
 
+  everywhere = Option.Boolean(`--everywhere`, false, {description: `Also remove hooks that serve all your projects`});
   dryRun = Option.Boolean(`--dry-run`, false, {description: `Show what would be written, and write nothing`});
 
   async run() {
     const project = await this.project();
     const changed: Array<string> = [];
     let leftAlone = false;
+    const kept: Array<string> = [];
     for (const agent of agents) {
-      for (const local of agent.hooks === undefined ? [] : [false, true]) {
+      for (const local of agent.hooks === undefined ? [] : agent.hooks.scope === `user` ? [false] : [false, true]) {
         const file = agent.hooks!.settingsPath(this.context.machine, project.root, {local});
         const text = await readIfThere(file);
         if (text === null)
@@ -40,12 +43,16 @@ export class UninitCommand extends BaseCommand {
           const after = agent.hooks!.remove(text);
           if (after === null)
             continue;
-          changed.push(path.relative(project.root, file));
+          if (agent.hooks!.scope === `user` && !this.everywhere) {
+            kept.push(file);
+            continue;
+          }
+          changed.push(shownPath(project, file));
           if (!this.dryRun)
-            await (after.text === null ? removeIfThere(file) : writeSettings(file, after.text));
+            await (after.text === null ? removeIfThere(file) : writeSettings(file, after.text, agent.hooks!.scope));
         } catch (error) {
           leftAlone = true;
-          this.warn(`${path.relative(project.root, file)} was left as it is: ${(error as Error).message}`);
+          this.warn(`${shownPath(project, file)} was left as it is: ${(error as Error).message}`);
         }
       }
     }
@@ -65,7 +72,9 @@ export class UninitCommand extends BaseCommand {
     }
     for (const file of changed)
       this.say(`${this.dryRun ? `Would take our part out of` : `Took our part out of`} ${file}`);
+    for (const file of kept)
+      this.say(`${file} serves all your projects and stays; in this one its hooks do nothing any more. \`uninit --everywhere\` takes our part out.`);
     this.say(`${this.dryRun ? `Sessions would not be kept any more` : `Sessions of this repository are not kept any more`}. What is stored in git stays.`);
-    return this.done({dryRun: this.dryRun, changed}, leftAlone ? 2 : 0);
+    return this.done({dryRun: this.dryRun, changed, kept}, leftAlone ? 2 : 0);
   }
 }

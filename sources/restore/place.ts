@@ -2,7 +2,7 @@ import {open, rename, rm, utimes}                  from 'node:fs/promises';
 import type {FileHandle}                           from 'node:fs/promises';
 import path                                        from 'node:path';
 
-import {makeFolder, openRegular, readAt, temporaryName, writeAll} from '../system/files.ts';
+import {makeFolder, openRegular, readAt, tailHash, temporaryName, writeAll} from '../system/files.ts';
 
 const PIECE = 1 << 20;
 
@@ -12,6 +12,8 @@ export type Placed = `created` | `appended` | `unchanged` | `continued` | `other
 /** A whole file that is written beside its place first, and compared with what lies there before anything is touched. */
 export class Draft {
   private size = 0;
+  /** What is in its place now and ours: its size, and the hash of its end. Null where nothing was placed. */
+  ours: {size: number; tail: string} | null = null;
 
   private constructor(readonly target: string, private readonly file: string, private readonly handle: FileHandle) {}
 
@@ -34,6 +36,7 @@ export class Draft {
   async place({judge, updated}: {judge: (tail: string) => `opened` | `continued`; updated?: string}): Promise<Placed> {
     const there = await openRegular(this.target, 2);
     try {
+      this.ours = {size: this.size, tail: await tailHash(this.handle, this.size)};
       if (there === null)
         return await this.create(updated);
 

@@ -31,6 +31,8 @@ export type Restored = {
   repairs: Array<Repair>;
   listed?: boolean;
   note?: string;
+  /** How much of the file is ours, the hash of its end, and the first record of the session that it has not. */
+  ours?: {size: number; tail: string; seq?: number};
 };
 
 export type RestoreOptions = {
@@ -110,7 +112,7 @@ async function restoreTranslated(options: RestoreOptions): Promise<Restored> {
         continue;
       return {
         agent: adapter.id, id, path: file, outcome: takenOver ?? placed, generation, command: command ?? target.resumeCommand(id),
-        records: report.kept + report.reduced, report, repairs, listed, ...note !== undefined ? {note} : {},
+        records: report.kept + report.reduced, report, repairs, listed, ours: {...draft.ours!, seq: options.at === undefined ? first.records : options.at + 1}, ...note !== undefined ? {note} : {},
       };
     } finally {
       await draft.drop();

@@ -13,6 +13,7 @@ import {ConfigError}                              from './config.ts';
 import {acquire, isAskedToYield}                  from './exclusive.ts';
 import {LiveSession}                              from './live.ts';
 import {Log}                                      from './log.ts';
+import {OwnSessions}                              from './mine.ts';
 import {openProject, statePaths}                  from './project.ts';
 import type {StatePaths}                          from './project.ts';
 import {readSpool}                                from './spool.ts';
@@ -161,6 +162,7 @@ class Follower {
         adapter, located, live: null, size: -1, changedAt: Date.now(), committedAt: Date.now(), turnEndBy: null, wanted: true, retryAt: 0, againAt: null, events: [], hint: null,
       };
       this.sessions.set(located.session, followed);
+      followed.located = located;
       followed.wanted = true;
       followed.events.push(event);
       followed.hint = event;
@@ -201,8 +203,13 @@ class Follower {
 
   private async pump(followed: Followed) {
     const context = await this.contextOf(followed.located);
-    followed.live ??= await LiveSession.open(liveOptions(context, followed.adapter, followed.located));
-    const {waiting} = await followed.live.pump();
+    if (followed.live === null) {
+      const judged = await (await OwnSessions.of(context.project)).judge(followed.adapter, followed.located);
+      // Only looked at in its agent so far. When that goes on with it, the file grows or another event comes.
+      if (judged.state !== `untouched`)
+        followed.live = await LiveSession.open(liveOptions(context, {...followed, ...judged.state === `continued` && judged.lineage !== undefined ? {lineage: judged.lineage} : {}}));
+    }
+    const {waiting} = await followed.live?.pump() ?? {waiting: []};
     followed.againAt = waiting.length > 0 ? Date.now() + AGAIN_MS : null;
     // Only now may the events go: a worker that was killed before this would not have been told of the session.
     for (const event of followed.events.splice(0))

@@ -16,6 +16,7 @@ import {follow}                                      from './follow.ts';
 import type {FollowedLine}                           from './follow.ts';
 import {Intent}                                      from './intent.ts';
 import {Mirror, newMirror}                           from './mirror.ts';
+import type {Lineage}                                from './mine.ts';
 import type {Project}                                from './project.ts';
 import type {Checkpoint, FileState}                  from './state.ts';
 
@@ -39,6 +40,8 @@ export type LiveOptions = {
   author: () => Promise<{name: string; email: string}>;
   machineName: string;
   onProgress?: (bytes: number, of: number) => void;
+  /** Where the session comes from, when it went on with one that we had written. */
+  lineage?: Lineage;
 };
 
 /** How far a file has been read, beside what is stored of it. */
@@ -94,6 +97,9 @@ export class LiveSession {
       files: [], mirrors: [], counts: {}, repairs: [], redactions: {},
     };
     checkpoint.path = located.path;
+    // What was found when it was first taken stands: the file that it says it of may be gone later.
+    if (options.lineage !== undefined)
+      checkpoint.lineage ??= options.lineage;
     return new LiveSession(options, checkpoint);
   }
 
@@ -397,6 +403,7 @@ export class LiveSession {
         ignored: facts?.ignored,
         repairs: checkpoint.repairs.length > 0 ? checkpoint.repairs : undefined,
         redactions: Object.keys(checkpoint.redactions).length > 0 ? checkpoint.redactions : undefined,
+        lineage: checkpoint.lineage,
       }),
     };
   }

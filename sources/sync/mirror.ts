@@ -405,9 +405,9 @@ export class Mirror {
   /** The agent's file is the agent's now: leaves it alone and goes on in a new one. */
   private async nextGeneration(reason: string): Promise<`again`> {
     await this.discard();
-    const {id, generation, records, previous} = this.state;
+    const {id, generation, records, previous, seq} = this.state;
     const session = this.header().header.session;
-    this.state = {...newMirror(this.state.agent, this.target, session, generation + 1), previous: [...previous, {id, generation, records, reason}]};
+    this.state = {...newMirror(this.state.agent, this.target, session, generation + 1), previous: [...previous, {id, generation, records, seq, reason}]};
     this.next = 0;
     this.behind = `replace`;
     return `again`;
@@ -423,7 +423,7 @@ export class Mirror {
 }
 
 /** Compares a mirror's file with what was last written to it. Reads at most a megabyte. */
-export async function inspectMirror(target: TargetAdapter, state: MirrorState): Promise<Judgement> {
+export async function inspectMirror(target: TargetAdapter, state: Pick<MirrorState, `path` | `size` | `tail`>): Promise<Judgement> {
   if (state.path === `` || state.size === 0)
     return `same`;
   const handle = await openRegular(state.path);

@@ -47,7 +47,7 @@ export type MirrorState = {
   /** Set when it was left alone for good: the agent went on with it, or removed it. */
   stopped?: string;
   /** Mirrors before this one that the agent has taken over. */
-  previous: Array<{id: string; generation: number; records: number; reason: string}>;
+  previous: Array<{id: string; generation: number; records: number; seq?: number; reason: string}>;
 };
 
 export type Checkpoint = {
@@ -69,6 +69,8 @@ export type Checkpoint = {
   dirty?: boolean;
   files: Array<FileState>;
   mirrors: Array<MirrorState>;
+  /** For a session that an agent went on with: which one it comes from, and the first record of that one it has not. */
+  lineage?: {parent: string; seq: number};
   store?: {commit: string; sequence: number; records: number};
   counts: {[kind: string]: number};
   repairs: Array<Repair>;

@@ -10,6 +10,8 @@ import {StoreError}                                from '../store/types.ts';
 
 import {LiveSession}                               from './live.ts';
 import type {LiveOptions, MirrorTarget}            from './live.ts';
+import {OwnSessions}                               from './mine.ts';
+import type {Lineage}                              from './mine.ts';
 import {openStore, projectFolders}                 from './project.ts';
 import type {Project}                              from './project.ts';
 import type {Checkpoint}                           from './state.ts';
@@ -50,10 +52,10 @@ function openRedactor({config}: Project) {
   return createRedactor({...entropy !== undefined ? {entropy} : {}, ...allow ? {allow} : {}, ...rules ? {extra: rules} : {}});
 }
 
-export function liveOptions(context: SyncContext, adapter: AgentAdapter, located: LocatedSession): LiveOptions {
+export function liveOptions(context: SyncContext, {adapter, located, lineage}: FoundSession): LiveOptions {
   const {project} = context;
   return {
-    project, adapter, located,
+    project, adapter, located, ...lineage !== undefined ? {lineage} : {},
     store: context.store,
     redactor: context.redactor,
     targets: context.targets.filter(target => target.adapter.id !== adapter.id),
@@ -70,17 +72,17 @@ export type SyncOutcome = {session: string; records: number; commit?: string; wa
  * which the ref tells; then everything is read again from where the store now is.
  */
 export async function syncSession(
-  context: SyncContext, adapter: AgentAdapter, located: LocatedSession,
+  context: SyncContext, found: FoundSession,
   options: {register?: boolean; onProgress?: (bytes: number, of: number) => void} = {},
 ): Promise<SyncOutcome> {
   for (let attempt = 1; ; attempt++) {
-    const live = await LiveSession.open({...liveOptions(context, adapter, located), ...options.onProgress ? {onProgress: options.onProgress} : {}});
+    const live = await LiveSession.open({...liveOptions(context, found), ...options.onProgress ? {onProgress: options.onProgress} : {}});
     try {
       const {records, waiting} = await live.pump();
       const stored = await live.commit();
       if (options.register !== false)
         await live.register();
-      return {session: located.session, records, ...stored ? {commit: stored.commit} : {}, waiting, checkpoint: live.state()};
+      return {session: found.located.session, records, ...stored ? {commit: stored.commit} : {}, waiting, checkpoint: live.state()};
     } catch (error) {
       if (!(error instanceof StoreError) || error.code !== `REF_MOVED` || attempt > 1) {
         await live.fail(error as Error).catch(() => undefined);
@@ -92,14 +94,27 @@ export async function syncSession(
   }
 }
 
-export type FoundSession = {adapter: AgentAdapter; located: LocatedSession};
+export type FoundSession = {adapter: AgentAdapter; located: LocatedSession; lineage?: Lineage};
 
-/** Sessions of the project in the stores of all agents that can be read, oldest first. */
-export async function findSessions(project: Project): Promise<Array<FoundSession>> {
+/** Sessions of the project in the stores of all agents that can be read, oldest first; our own mirrors only once their agent went on with them. */
+export async function findSessions(project: Project, onProblem: (problem: {agent: string; reason: string}) => void = () => {}): Promise<Array<FoundSession>> {
   const folders = await projectFolders(project);
+  const own = await OwnSessions.of(project);
   const found: Array<FoundSession> = [];
-  for (const adapter of agents)
-    for (const located of await adapter.source?.locate(project.machine, folders) ?? [])
-      found.push({adapter, located});
+  for (const adapter of agents) {
+    let sessions: Array<LocatedSession>;
+    try {
+      sessions = await adapter.source?.locate(project.machine, folders) ?? [];
+    } catch (error) {
+      // One agent whose store cannot be read does not hide those of the others.
+      onProblem({agent: adapter.id, reason: (error as Error).message});
+      continue;
+    }
+    for (const located of sessions) {
+      const judged = await own.judge(adapter, located);
+      if (judged.state !== `untouched`)
+        found.push({adapter, located, ...judged.state === `continued` && judged.lineage !== undefined ? {lineage: judged.lineage} : {}});
+    }
+  }
   return found.sort((a, b) => a.located.mtimeMs - b.located.mtimeMs || (a.located.session < b.located.session ? -1 : 1));
 }

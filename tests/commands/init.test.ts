@@ -12,7 +12,7 @@ describe(`init`, () => {
     const {alice} = await makeWorld();
     const first = await alice.json([`init`]);
     expect(first.settings).toMatchObject([{file: SHARED, changed: true}]);
-    expect(first.agents.map(({id, found}: {id: string; found: boolean}) => [id, found])).toEqual([[`claude-code`, true], [`codex`, true]]);
+    expect(first.agents.filter(({found}: {found: boolean}) => found).map(({id}: {id: string}) => id)).toEqual([`claude-code`, `codex`]);
     expect(JSON.parse(await fs.readFile(path.join(alice.repo, `.session-sync/config.json`), `utf8`))).toEqual({version: 1});
 
     const before = await snapshot(alice.repo);

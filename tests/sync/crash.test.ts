@@ -141,7 +141,7 @@ describe.concurrent(`A killed worker`, () => {
       };
       const context = await openSync(project);
       const located = adapter.source!.fromEvent(machine, JSON.parse(world.event(story.session, `Stop`)))!;
-      await syncSession(context, adapter, located, {register: false}).catch(error => {
+      await syncSession(context, {adapter, located}, {register: false}).catch(error => {
         expect((error as Error).message).toBe(`killed`);
         crashes += 1;
       });

@@ -30,14 +30,15 @@ type Options = {
 /** Syncs the project's sessions from their transcripts. One that fails does not keep the others. */
 export async function syncProject(project: Project, options: Options): Promise<SyncSummary> {
   const sync = await openSync(project);
-  const found = choose(await findSessions(project), options.only);
   const summary: SyncSummary = {synced: [], unchanged: 0, failed: [], skipped: sync.skipped};
+  const found = choose(await findSessions(project, problem => sync.skipped.push(problem)), options.only);
   for (const {agent, reason} of sync.skipped)
     options.warn(`${agent} is left out: ${reason}`);
 
   const bar = await progress(options.context);
   try {
-    for (const [index, {adapter, located}] of found.entries()) {
+    for (const [index, one] of found.entries()) {
+      const {located} = one;
       const known = await project.checkpoints.read(located.session, {states: false});
       if (options.force !== true && known !== null && isCurrent(known, sync, located.size)) {
         summary.unchanged += 1;
@@ -46,7 +47,7 @@ export async function syncProject(project: Project, options: Options): Promise<S
       const before = known === null ? null : stateOf(known);
       bar.update(`session ${index + 1} of ${found.length}: ${located.session.slice(0, 8)}`);
       try {
-        const outcome = await syncSession(sync, adapter, located, {
+        const outcome = await syncSession(sync, one, {
           onProgress: (bytes, of) => bar.update(`session ${index + 1} of ${found.length}: ${located.session.slice(0, 8)} ${Math.floor(100 * bytes / Math.max(of, 1))} %`),
         });
         const mirrors = outcome.checkpoint.mirrors.map(({agent, id, records, note, stopped}) => ({agent, id, records, ...note ?? stopped ? {note: note ?? stopped!} : {}}));

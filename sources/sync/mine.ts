@@ -1,0 +1,89 @@
+import {agents}                            from '../agents/index.ts';
+import type {AgentAdapter, LocatedSession, Machine} from '../agents/types.ts';
+import {isSafeId}                          from '../interchange/index.ts';
+
+import {inspectMirror}                     from './mirror.ts';
+import type {Project}                      from './project.ts';
+import {recallAll}                         from './remembered.ts';
+
+/** How many mirrors of a session, one after the other, are known again when no note of them is left. */
+const KNOWN_GENERATIONS = 4;
+
+/** A session in an agent's store that we have written: of which session of ours, and how much of the file is ours. */
+export type Own = {
+  session: string;
+  /** Next record of that session that the file has not. Absent where nobody noted it. */
+  seq?: number;
+  /** Absent: not known; the agent has gone on with it (`given up`) or its note is lost. */
+  file?: {path: string; size: number; tail: string};
+  givenUp?: boolean;
+};
+
+/** Where a session that an agent continued comes from. */
+export type Lineage = {parent: string; seq: number};
+
+/**
+ * What of the sessions in the agents' stores we have written ourselves: mirrors and restored sessions. They are no source
+ * until the agent goes on with them; otherwise each mirror would be mirrored again.
+ */
+export class OwnSessions {
+  private constructor(private readonly machine: Machine, private readonly known: Map<string, Own>) {}
+
+  static async of(project: Project): Promise<OwnSessions> {
+    const known = new Map<string, Own>();
+    const sessions = new Set<string>();
+    for (const {session, mirrors} of await project.checkpoints.list()) {
+      sessions.add(session);
+      for (const {agent, id, path, size, tail, seq, previous} of mirrors) {
+        known.set(keyOf(agent, id), {session, seq, file: {path, size, tail}});
+        for (const earlier of previous)
+          known.set(keyOf(agent, earlier.id), {session, givenUp: true, ...earlier.seq !== undefined ? {seq: earlier.seq} : {}});
+      }
+    }
+    for (const {session, agents: restored} of await recallAll(project)) {
+      sessions.add(session);
+      for (const {agent, id, path, size, tail, seq} of restored)
+        if (!known.has(keyOf(agent, id)))
+          known.set(keyOf(agent, id), {session, ...seq !== undefined ? {seq} : {}, ...size !== undefined && tail !== undefined ? {file: {path, size, tail}} : {}});
+    }
+    for (const {id, target} of agents)
+      for (const session of target === undefined ? [] : sessions)
+        for (let generation = 0; generation < KNOWN_GENERATIONS; generation++) {
+          const key = keyOf(id, target!.mirrorId(session, generation));
+          if (!known.has(key))
+            known.set(key, {session});
+        }
+    return new OwnSessions(project.machine, known);
+  }
+
+  /**
+   * What a session of an agent is to us: `foreign`, the agent's own from its begin; `untouched`, ours alone; `continued`,
+   * ours and gone on with, with where it left the session it came from.
+   */
+  async judge(adapter: AgentAdapter, located: LocatedSession): Promise<{state: `foreign` | `untouched`} | {state: `continued`; lineage?: Lineage}> {
+    const own = this.known.get(keyOf(adapter.id, located.nativeId));
+    // A session that came back to the agent that it is of, under its own id, is not a copy of something else.
+    const told = located.mirror ?? await adapter.source?.ownership?.(this.machine, located);
+    if (own === undefined ? told === undefined : own.session === located.session)
+      return {state: `foreign`};
+    const state = told ?? (own === undefined || adapter.target === undefined ? `untouched` : await hasGoneOn(adapter, own));
+    if (state === `untouched`)
+      return {state};
+    const lineage = own?.seq !== undefined && isSafeId(own.session) ? {parent: own.session, seq: own.seq} : undefined;
+    return {state, ...lineage !== undefined ? {lineage} : {}};
+  }
+}
+
+async function hasGoneOn(adapter: AgentAdapter, own: Own): Promise<`untouched` | `continued`> {
+  if (own.givenUp === true)
+    return `continued`;
+  // Without a note: the next sync of the session that it mirrors finds it, and then there is one.
+  if (own.file === undefined)
+    return `untouched`;
+  const state = await inspectMirror(adapter.target!, own.file);
+  return state === `continued` || state === `changed` ? `continued` : `untouched`;
+}
+
+function keyOf(agent: string, id: string) {
+  return `${agent}/${id.toLowerCase()}`;
+}
