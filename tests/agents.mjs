@@ -59,6 +59,14 @@ export const agents = {
   amp: {package: `@ampcode/cli`, version: `0.0.1790142911-g7618fb`, program: `@ampcode/cli-${platform}-${arch}/amp${suffix}`},
 };
 
+/**
+ * Other versions for one run, `{"codex":"0.170.0"}`: `tests/proofs.mjs` asks whether the newest ones still read what we
+ * write. They lie beside the pinned ones, with starters of their own.
+ */
+const others = JSON.parse(env.SESSION_SYNC_AGENT_VERSIONS ?? `{}`);
+for (const [name, version] of Object.entries(others))
+  agents[name].version = version;
+
 /** The Node for agents that refuse the oldest one we support: the platform's own part of the package `node`. */
 const node22 = {package: `node-${platform === `win32` ? `win` : platform}-${arch}`, version: `22.23.3`, program: `node-${platform === `win32` ? `win` : platform}-${arch}/bin/node${suffix}`};
 
@@ -66,7 +74,7 @@ const folderOf = (name, {version}) => join(agentsFolder, `${name}-${version}`);
 const installed = (name, what) => join(folderOf(name, what), `node_modules`, what.program ?? what.script);
 
 /** Folder with one starter an agent, to be put on PATH. */
-export const agentsBin = join(agentsFolder, `bin`);
+export const agentsBin = join(agentsFolder, Object.keys(others).length > 0 ? `bin-other` : `bin`);
 
 /** Absolute path of a program that starts the agent, or null when it has not been fetched. */
 export function agentPath(name) {
@@ -99,7 +107,7 @@ export function fetchAgents(names = Object.keys(agents)) {
       fetched.push(name);
     }
   }
-  for (const entry of readdirSync(agentsFolder))
+  for (const entry of Object.keys(others).length > 0 ? [] : readdirSync(agentsFolder))
     for (const [name, what] of [...Object.entries(agents), [`node`, node22]])
       if (new RegExp(`^${name}-\\d`).test(entry) && !entry.includes(`.part-`) && entry !== `${name}-${what.version}`)
         rmSync(join(agentsFolder, entry), {recursive: true, force: true});
