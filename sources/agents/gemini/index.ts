@@ -1,11 +1,20 @@
-import {findProgram}       from '../../system/programs.ts';
-import type {AgentAdapter} from '../types.ts';
+import type {AgentAdapter}           from '../types.ts';
+
+import {PROVEN, detect, present}     from './detect.ts';
+import {makeTarget}                  from './target.ts';
 
 export const gemini: AgentAdapter = {
   id: `gemini`,
   name: `Gemini CLI`,
-  proven: `0.61.0`,
-  support: {source: `-`, target: `-`, kept: `-`, reduced: `-`, dropped: `-`},
-  detect: async machine => ({found: await findProgram(machine, `gemini`) !== undefined, store: machine.home, notes: []}),
-  present: async machine => await findProgram(machine, `gemini`) !== undefined,
+  proven: PROVEN,
+  support: {
+    source: `-`,
+    target: `live mirror, restore`,
+    kept: `prompts, answers, calls and outputs, images, compactions, interruptions, title; shell, files, search, fetch and plan as Gemini's own tools`,
+    reduced: `thinking is shown, not sent; outputs above 100,000 bytes are cut in the middle; Gemini itself takes old outputs out once they add up to some 80,000 tokens`,
+    dropped: `steps of sub-agents (their report is kept)`,
+  },
+  detect,
+  present,
+  target: makeTarget(),
 };
