@@ -1,11 +1,36 @@
-import {findProgram}       from '../../system/programs.ts';
-import type {AgentAdapter} from '../types.ts';
+import path                                   from 'node:path';
+
+import type {AgentAdapter}                    from '../types.ts';
+
+import {detect, present}                      from './detect.ts';
+import {judge}                                from './judge.ts';
+import {PROVEN}                               from './lines.ts';
+import {AGENT, fileName, mirrorId, projectFolder} from './places.ts';
+import {exclusively, register}                from './register.ts';
+import {prepare, sessionsIn}                  from './settings.ts';
+import {PiWriter}                             from './write.ts';
 
 export const pi: AgentAdapter = {
-  id: `pi`,
+  id: AGENT,
   name: `Pi`,
-  proven: `1.5.2`,
-  support: {source: `-`, target: `-`, kept: `-`, reduced: `-`, dropped: `-`},
-  detect: async machine => ({found: await findProgram(machine, `pi`) !== undefined, store: machine.home, notes: []}),
-  present: async machine => await findProgram(machine, `pi`) !== undefined,
+  proven: PROVEN,
+  support: {
+    source: `-`,
+    target: `live mirror, restore`,
+    kept: `prompts, answers, calls and results whole, images, compactions, interruptions, title; shell, read, edit, write and search as Pi's own tools`,
+    reduced: `an edit of every occurrence stands as an edit of one`,
+    dropped: `thinking, plans beside their calls, steps of sub-agents (their report is kept)`,
+  },
+  detect,
+  present,
+  target: {
+    mirrorId,
+    prepare,
+    pathOf: (machine, {id, cwd, header, settings}) => path.join(projectFolder(machine, cwd, sessionsIn(settings)), fileName(id, header.created)),
+    openWriter: (target, state) => new PiWriter(target, state),
+    judge,
+    exclusively,
+    register,
+    resumeCommand: id => `pi --session ${id}`,
+  },
 };
