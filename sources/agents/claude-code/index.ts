@@ -6,6 +6,7 @@ import {hooks}                       from './hooks.ts';
 import {AGENT, files, locate, roots} from './locate.ts';
 import {native}                      from './native.ts';
 import {openReader}                  from './read.ts';
+import {target}                      from './target.ts';
 
 export const claudeCode: AgentAdapter = {
   id: AGENT,
@@ -13,14 +14,15 @@ export const claudeCode: AgentAdapter = {
   proven: PROVEN,
   support: {
     source: `transcripts, live through hooks`,
-    target: `-`,
-    kept: `-`,
-    reduced: `-`,
-    dropped: `-`,
+    target: `live mirror, restore`,
+    kept: `prompts, answers, calls and outputs of any size, images, compactions with what they keep, interruptions, mid-turn prompts, title; calls as its own tools`,
+    reduced: `several edits in one call stand as one call each`,
+    dropped: `thinking of other providers; steps of sub-agents (their report is kept)`,
   },
   detect,
   present,
   source: {locate, fromEvent, files, openReader, roots},
+  target,
   native,
   hooks,
 };
