@@ -1,11 +1,29 @@
-import {findProgram}       from '../../system/programs.ts';
-import type {AgentAdapter} from '../types.ts';
+import type {AgentAdapter}                  from '../types.ts';
+
+import {detect, present}                    from './detect.ts';
+import {judge}                              from './judge.ts';
+import {PROVEN}                             from './lines.ts';
+import {exclusively}                        from './lock.ts';
+import {AGENT, eventsOf, mirrorId} from './places.ts';
+import {register}                           from './register.ts';
+import {prepare}                            from './settings.ts';
+import {CopilotWriter}                      from './write.ts';
 
 export const copilot: AgentAdapter = {
-  id: `copilot`,
+  id: AGENT,
   name: `Copilot CLI`,
-  proven: `1.0.102`,
+  proven: PROVEN,
   support: {source: `-`, target: `-`, kept: `-`, reduced: `-`, dropped: `-`},
-  detect: async machine => ({found: await findProgram(machine, `copilot`) !== undefined, store: machine.home, notes: []}),
-  present: async machine => await findProgram(machine, `copilot`) !== undefined,
+  detect,
+  present,
+  target: {
+    mirrorId,
+    prepare,
+    pathOf: (machine, {id}) => eventsOf(machine, id),
+    openWriter: (target, state) => new CopilotWriter(target, state),
+    judge,
+    exclusively,
+    register,
+    resumeCommand: id => `copilot --resume=${id}`,
+  },
 };
