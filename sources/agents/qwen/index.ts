@@ -1,11 +1,14 @@
 import type {AgentAdapter}                 from '../types.ts';
 
 import {PROVEN, detect, present}           from './detect.ts';
+import {fromEvent}                         from './events.ts';
 import {exclusively}                       from './exclusive.ts';
+import {hooks}                             from './hooks.ts';
 import {judge}                             from './judge.ts';
-import {AGENT}                             from './locate.ts';
-import {resumeCommand}             from './native.ts';
+import {AGENT, files, locate, roots}       from './locate.ts';
+import {native, resumeCommand}             from './native.ts';
 import {chatPath}                          from './places.ts';
+import {openReader}                        from './read.ts';
 import {mirrorId, prepare, register}       from './target.ts';
 import {QwenWriter}                        from './write.ts';
 
@@ -14,7 +17,7 @@ export const qwen: AgentAdapter = {
   name: `Qwen Code`,
   proven: PROVEN,
   support: {
-    source: `-`,
+    source: `transcripts, live through hooks`,
     target: `live mirror, restore`,
     kept: `prompts, answers, calls and outputs, images, compactions, interruptions, title; shell, read, edit, write, search, fetch and plans as its own tools`,
     reduced: `outputs above 100,000 bytes are cut in the middle`,
@@ -22,6 +25,7 @@ export const qwen: AgentAdapter = {
   },
   detect,
   present,
+  source: {locate, fromEvent, files, openReader, roots},
   target: {
     mirrorId,
     prepare,
@@ -32,4 +36,6 @@ export const qwen: AgentAdapter = {
     register,
     resumeCommand,
   },
+  native,
+  hooks,
 };
