@@ -6,6 +6,7 @@ import {Ring}                                                                fro
 import {clip, stringify}                                                     from '../codex/text.ts';
 import type {RecordWriter, WriterTarget}                                     from '../types.ts';
 
+import {keptMessages}                                                        from './kept.ts';
 import {metadataLine, outputOf, promptPieces, summaryText, titleOf}          from './lines.ts';
 import type {Piece}                                                          from './lines.ts';
 import {createdOf}                                                           from './places.ts';
@@ -170,12 +171,13 @@ export class GeminiWriter implements RecordWriter {
         group = null;
     }
 
-    const first = drawn !== undefined && group === null;
-    const pieces = first ? [{...content[0]!, thoughtSignature: SIGNATURE}] : content;
+    const signed = drawn === undefined ? content : [{...content[0]!, thoughtSignature: SIGNATURE}];
     const line: ModelLine = {
-      id: this.id(record.seq), timestamp: this.time(), ...model !== undefined ? {model: clip(model, 200)} : {}, content: pieces, toolCalls: drawn ? [drawn] : [],
+      id: this.id(record.seq), timestamp: this.time(), ...model !== undefined ? {model: clip(model, 200)} : {},
+      content: group === null ? signed : content, toolCalls: drawn ? [drawn] : [],
     };
-    this.items.push(drawLine(line));
+    // A compaction may keep it without what stands before it.
+    this.items.push(drawLine({...line, content: signed}));
 
     if (group?.answered) {
       const last = group.last ? group.lines.at(-1) : undefined;
@@ -273,12 +275,12 @@ export class GeminiWriter implements RecordWriter {
         missing.push(seq);
     }
 
-    const keep = new Set(record.keep ?? []);
-    this.state.open = this.state.open.map(open => keep.has(open.seq) ? open : {...open, hidden: true});
-    this.state.group = null;
+    const {messages, waiting, answered} = keptMessages(kept, new Set(this.waiting().map(({call}) => call)));
+    this.state.open = this.state.open.map(open => waiting.has(open.call) ? open : {...open, hidden: true});
+    this.state.group = waiting.size === 0 ? null : {answered, lines: [], last: false};
 
     const summary = stringify({id: this.id(record.seq), timestamp: this.time(), type: `user`, content: [{text: summaryText(record.summary)}]});
-    this.lines.push(`{"$set":{"messages":[${[summary, ...kept].join(`,`)}]}}\n`);
+    this.lines.push(`{"$set":{"messages":[${[summary, ...messages].join(`,`)}]}}\n`);
     if (missing.length > 0)
       this.state.settling = {seq: record.seq, missing: missing.slice(0, 1_000)};
     return [];
