@@ -19,6 +19,7 @@ const VERBS: {[verb: string]: () => Promise<CommandClass<Context>>} = {
   list:    async () => (await import(`./commands/List.ts`)).ListCommand,
   show:    async () => (await import(`./commands/Show.ts`)).ShowCommand,
   sync:    async () => (await import(`./commands/Sync.ts`)).SyncCommand,
+  import:  async () => (await import(`./commands/Import.ts`)).ImportCommand,
   watch:   async () => (await import(`./commands/Watch.ts`)).WatchCommand,
   push:    async () => (await import(`./commands/Push.ts`)).PushCommand,
   pull:    async () => (await import(`./commands/Pull.ts`)).PullCommand,

@@ -99,6 +99,11 @@ export interface SourceAdapter {
    * read; must be cheap when nothing has changed. Throws when the store cannot be read.
    */
   refresh?(machine: Machine, session: {path: string; nativeId: string}): Promise<void>;
+  /**
+   * For an agent that keeps sessions on somebody else's machine: brings one here, into a journal, because a person asked for
+   * it. `cwd`: the folder it is wanted in. Throws an error with a code when it is not to be had.
+   */
+  fetch?(machine: Machine, nativeId: string, cwd: string): Promise<LocatedSession>;
   /** The session that an event of the hook names, without looking further. The file may not exist yet. */
   fromEvent(machine: Machine, event: Json): EventSession | null;
   /** What `LocatedSession.mirror` says, for a session that an event named; undefined where it is none of ours. */

@@ -14,7 +14,7 @@ import {openProject}                from '../sync/project.ts';
 import type {Project}                          from '../sync/project.ts';
 import {sizeOf}                                from '../system/files.ts';
 import {age}                                   from '../terminal/age.ts';
-import {picker}                                from '../terminal/picker.ts';
+import {confirm, picker}                       from '../terminal/picker.ts';
 import {progress}                              from '../terminal/progress.ts';
 import {safe}                                  from '../terminal/safe.ts';
 
@@ -38,7 +38,8 @@ export class RestoreCommand extends BaseCommand {
       \`--checkout\` makes a worktree at that commit and restores there.
 
       Doing it twice changes nothing; a session that has grown is appended to. A file that the agent has continued is
-      left alone. \`--at\` ends with an earlier record, also one on an abandoned branch (see \`show --text\`).
+      left alone. Amp keeps its threads on its own servers: \`--agent amp\` asks before it uploads anything, and writes a
+      document to hand over when Amp does not take the session. \`--at\` ends with an earlier record, also one on an abandoned branch (see \`show --text\`).
     `,
     examples: [
       [`Choose a session`, `$0 restore`],
@@ -51,6 +52,7 @@ export class RestoreCommand extends BaseCommand {
   branch = Option.String(`--branch`, {description: `Only sessions that were recorded on this branch`});
   checkout = Option.Boolean(`--checkout`, false, {description: `Restore in a new worktree at the recorded commit`});
   at = Option.String(`--at`, {description: `Number of the last record to restore`});
+  yes = Option.Boolean(`--yes`, false, {description: `Answer with yes what would be asked before something is sent to an agent's servers`});
   dryRun = Option.Boolean(`--dry-run`, false, {description: `Show what would be written, and write nothing`});
   session = Option.String({required: false});
 
@@ -147,7 +149,8 @@ export class RestoreCommand extends BaseCommand {
     }
     const targets: Array<AgentAdapter> = [];
     for (const adapter of agents)
-      if ((adapter.target !== undefined || (adapter.native !== undefined && session.agent === adapter.id && this.at === undefined)) && await adapter.present(this.context.machine))
+      // What goes to another machine is asked for by name.
+      if ((adapter.target !== undefined && adapter.target.consent === undefined || (adapter.native !== undefined && session.agent === adapter.id && this.at === undefined)) && await adapter.present(this.context.machine))
         targets.push(adapter);
     if (targets.length === 0)
       throw new CommandError(`NO_AGENT`, `No agent that this session can be written for was found here. \`--agent\` writes it all the same.`);
@@ -167,8 +170,20 @@ export class RestoreCommand extends BaseCommand {
       if (mirror !== undefined && adapter.target !== undefined)
         return {...known, agent: adapter.id, id: mirror.id, path: mirror.path, command: adapter.target.resumeCommand(mirror.id), records: mirror.records, report: mirror.report, note: `it is mirrored live on this machine`};
     }
+    await this.askConsent(adapter);
     const store = await this.store(place);
     return await restore({project: place, store, stored: session.stored!.newest, adapter, cwd: place.root, dryRun: this.dryRun, ...at !== undefined ? {at} : {}});
+  }
+
+  /** Only what a person has said yes to leaves the machine. */
+  private async askConsent({name, target}: AgentAdapter) {
+    if (target?.consent === undefined || this.yes || this.dryRun)
+      return;
+    const {stdin, stdout} = this.context as unknown as {stdin: {isTTY?: boolean}; stdout: {isTTY?: boolean}};
+    if (this.json || stdin.isTTY !== true || stdout.isTTY !== true)
+      throw new CommandError(`CONSENT_NEEDED`, `${target.consent} Nothing was sent: say yes with --yes.`);
+    if (!await confirm(this.context, target.consent))
+      throw new CommandError(`CONSENT_REFUSED`, `Nothing was sent to ${name}.`);
   }
 
   private introduce(session: KnownSession) {

@@ -8,3 +8,10 @@ export async function picker({stdin, stdout}: {stdin: Readable; stdout: Writable
   const chosen = await autocomplete({message, options, maxItems: 12, input: stdin, output: stdout});
   return isCancel(chosen) ? undefined : String(chosen);
 }
+
+/** Asks a person for yes or no on their terminal; no when they leave. */
+export async function confirm({stdin, stdout}: {stdin: Readable; stdout: Writable}, message: string): Promise<boolean> {
+  const {confirm: ask, isCancel} = await import(`@clack/prompts`);
+  const answer = await ask({message, initialValue: false, input: stdin, output: stdout});
+  return !isCancel(answer) && answer;
+}

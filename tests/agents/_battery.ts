@@ -58,9 +58,9 @@ export function readLines(source: Source, lines: Array<SourceLine>, fixture: Pic
 /** What must be true of records from whatever bytes. */
 export function expectSound(records: Array<NeutralRecord>) {
   for (const [index, record] of records.entries()) {
-    const {reason} = validateRecord(JSON.parse(JSON.stringify(record)) as Json, index);
-    if (reason !== undefined)
-      throw new Error(`record ${index} (${JSON.stringify(record).slice(0, 300)}): ${reason}`);
+    const valid = validateRecord(JSON.parse(JSON.stringify(record)) as Json, index);
+    if (valid.record === null)
+      throw new Error(`record ${index} (${JSON.stringify(record).slice(0, 300)}): ${valid.reason}`);
   }
   const calls = records.flatMap(record => record.kind === `call` ? [record.call] : []);
   expect(new Set(calls).size, `ids of calls are unique`).toBe(calls.length);
