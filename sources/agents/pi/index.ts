@@ -3,9 +3,14 @@ import path                                   from 'node:path';
 import type {AgentAdapter}                    from '../types.ts';
 
 import {detect, present}                      from './detect.ts';
+import {fromEvent}                            from './events.ts';
+import {hooks}                                from './hooks.ts';
 import {judge}                                from './judge.ts';
 import {PROVEN}                               from './lines.ts';
+import {files, locate, roots}                 from './locate.ts';
+import {native, resumeCommand}                from './native.ts';
 import {AGENT, fileName, mirrorId, projectFolder} from './places.ts';
+import {openReader}                           from './read.ts';
 import {exclusively, register}                from './register.ts';
 import {prepare, sessionsIn}                  from './settings.ts';
 import {PiWriter}                             from './write.ts';
@@ -15,7 +20,7 @@ export const pi: AgentAdapter = {
   name: `Pi`,
   proven: PROVEN,
   support: {
-    source: `-`,
+    source: `session files, live through an extension`,
     target: `live mirror, restore`,
     kept: `prompts, answers, calls and results whole, images, compactions, interruptions, title; shell, read, edit, write and search as Pi's own tools`,
     reduced: `an edit of every occurrence stands as an edit of one`,
@@ -23,6 +28,7 @@ export const pi: AgentAdapter = {
   },
   detect,
   present,
+  source: {locate, fromEvent, files, openReader, roots},
   target: {
     mirrorId,
     prepare,
@@ -31,6 +37,8 @@ export const pi: AgentAdapter = {
     judge,
     exclusively,
     register,
-    resumeCommand: id => `pi --session ${id}`,
+    resumeCommand,
   },
+  native,
+  hooks,
 };

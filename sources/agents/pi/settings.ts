@@ -1,11 +1,11 @@
-import {constants}               from 'node:fs';
+import {constants, readFileSync} from 'node:fs';
 import {access}                  from 'node:fs/promises';
 import path                      from 'node:path';
 
 import {parse}                   from 'jsonc-parser';
 
 import type {Json}               from '../../interchange/index.ts';
-import {isCode, readIfThere}     from '../../system/files.ts';
+import {isCode}                  from '../../system/files.ts';
 import type {Machine}            from '../types.ts';
 
 import {agentFolder, configuredFolder} from './places.ts';
@@ -17,9 +17,14 @@ export class StoreNotWritableError extends Error {
 
 /** `{sessions?}`: the one folder for all sessions, where the person has set one; Pi looks nowhere else then. */
 export async function prepare(machine: Machine): Promise<Json> {
-  const sessions = configuredFolder(machine, await sessionFolderSetting(machine));
+  const sessions = chosenFolder(machine);
   await assertWritable(sessions !== undefined && path.isAbsolute(sessions) ? sessions : agentFolder(machine));
   return sessions === undefined ? {} : {sessions};
+}
+
+/** The one folder that a person has chosen for all sessions, if any; it may be relative to the project. */
+export function chosenFolder(machine: Machine): string | undefined {
+  return configuredFolder(machine, sessionFolderSetting(machine));
 }
 
 /** What `prepare` found. */
@@ -30,11 +35,18 @@ export function sessionsIn(settings: Json): string | undefined {
 }
 
 /** `sessionDir` of the person's settings.json. Pi does without settings that it cannot read (1.5.2), and so do we. */
-export async function sessionFolderSetting(machine: Machine): Promise<string | undefined> {
-  const text = await readIfThere(path.join(agentFolder(machine), `settings.json`)).catch(() => null);
-  const value: unknown = text === null ? undefined : parse(text);
+function sessionFolderSetting(machine: Machine): string | undefined {
+  const value: unknown = parse(readSettings(machine));
   const folder = typeof value === `object` && value !== null && `sessionDir` in value ? value.sessionDir : undefined;
   return typeof folder === `string` && folder !== `` && !folder.includes(`\0`) ? folder : undefined;
+}
+
+function readSettings(machine: Machine): string {
+  try {
+    return readFileSync(path.join(agentFolder(machine), `settings.json`), `utf8`);
+  } catch {
+    return ``;
+  }
 }
 
 async function assertWritable(store: string) {

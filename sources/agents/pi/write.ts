@@ -6,7 +6,7 @@ import {apiName}                                                             fro
 import type {RecordWriter, WriterTarget}                                     from '../types.ts';
 
 import {blocksOf, isBlank}                                                   from './content.ts';
-import {aside, assistant, entryLine, headerLine, message, origin, titleOf}   from './lines.ts';
+import {OURS, aside, assistant, entryLine, headerLine, message, origin, titleOf} from './lines.ts';
 import type {Fields}                                                         from './lines.ts';
 import {createdOf}                                                           from './places.ts';
 import {shapeCall}                                                           from './shape.ts';
@@ -215,7 +215,10 @@ export class PiWriter implements RecordWriter {
     const {first, without, lost} = this.spans.keep(record.keep ?? []);
     // Its own id keeps nothing.
     const firstKeptEntryId = idOf(first ?? this.state.lines + 1);
-    this.line({type: `compaction`, summary: record.summary, firstKeptEntryId, tokensBefore: record.tokensBefore ?? 0});
+    this.line({
+      type: `compaction`, summary: record.summary, firstKeptEntryId, tokensBefore: record.tokensBefore ?? 0,
+      ...without.length > 0 ? {details: {by: OURS, without: without.map(idOf)}} : {},
+    });
     for (const line of without)
       this.line({type: `context_edit`, targetId: idOf(line), replacement: null});
     return lost ? [`some of the messages it keeps lie too far back and are left to the summary`] : [];
