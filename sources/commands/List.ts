@@ -7,6 +7,7 @@ import {table}                          from '../terminal/table.ts';
 
 import {BaseCommand}                    from './Base.ts';
 import {knownSessions}                  from './support/overview.ts';
+import {asTree}                         from './support/tree.ts';
 
 export class ListCommand extends BaseCommand {
   static override paths = [[`list`], [`ls`]];
@@ -18,12 +19,16 @@ export class ListCommand extends BaseCommand {
       Sessions of this machine and those that were pulled, newest first: id, age, agent, branch, records, where they are,
       title. \`--remote\` asks the remote which sessions it has, without fetching their transcripts.
 
+      \`--tree\` puts a session that an agent went on with under the one it comes from: which agent did which leg.
+
       \`--json\` prints one envelope whose \`data.sessions\` is the list.
     `,
-    examples: [[`All sessions`, `$0 list`], [`What the remote has`, `$0 list --remote`], [`For a script`, `$0 list --json`]],
+    examples: [[`All sessions`, `$0 list`], [`What the remote has`, `$0 list --remote`], [`Who went on with what`, `$0 list --tree`], [`For a script`, `$0 list --json`]],
   });
 
   remote = Option.Boolean(`--remote`, false, {description: `List what the remote has`});
+
+  tree = Option.Boolean(`--tree`, false, {description: `Draw which session goes on from which`});
 
   async run() {
     const project = await this.project();
@@ -35,8 +40,8 @@ export class ListCommand extends BaseCommand {
     if (sessions.length === 0)
       this.say(`No session is known here. \`session-sync sync\` catches up with older ones, \`session-sync pull\` fetches those of others.`);
     else
-      this.say(table(sessions.map(({session, updated, agent, branch, records, where, remote, title}) => [
-        session.slice(0, 8), updated ? age(updated, now) : ``, agent, safe(branch ?? ``, {width: 24}), String(records),
+      this.say(table((this.tree ? asTree(sessions) : sessions.map(session => ({session, prefix: ``}))).map(({prefix, session: {session, updated, agent, branch, records, where, remote, title}}) => [
+        `${prefix}${session.slice(0, 8)}`, updated ? age(updated, now) : ``, agent, safe(branch ?? ``, {width: 24}), String(records),
         where === `remote` || where === `pushed` ? `${where === `remote` ? `on` : `pushed to`} ${safe(remote ?? ``, {width: 20})}` : where,
         safe(title ?? ``, {width: 60}),
       ]), {columns: [`session`, `age`, `agent`, `branch`, `records`, `where`, `title`]}));

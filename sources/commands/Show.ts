@@ -46,6 +46,7 @@ export class ShowCommand extends BaseCommand {
     this.field(`from`, header?.created ?? session.checkpoint?.created);
     this.field(`to`, session.updated);
     this.field(`recorded at`, session.commit && `${session.branch ?? `detached`} @ ${session.commit}${session.dirty ? ` (with changes)` : ``}`);
+    this.field(`goes on from`, session.lineage && `${session.lineage.parent} at its record ${session.lineage.seq}`);
     this.field(`records`, Object.entries(counts).map(([kind, count]) => `${count} ${kind}`).join(`, `));
     this.field(`left out`, Object.entries(header?.ignored ?? {}).map(([type, count]) => `${count} ${type}`).join(`, `));
     this.field(`redacted`, Object.entries(header?.redactions ?? session.checkpoint?.redactions ?? {}).map(([rule, count]) => `${count} ${rule}`).join(`, `));

@@ -75,7 +75,9 @@ export class StatusCommand extends BaseCommand {
     const place = session.branch || session.commit ? ` (${safe(session.branch ?? `detached`)}${session.commit ? ` @ ${session.commit.slice(0, 7)}` : ``}${session.dirty ? `, dirty` : ``})` : ``;
     const when = session.updated ? `, ${age(session.updated, this.context.now().getTime())}` : ``;
     this.say(`Session ${session.session.slice(0, 8)}${place} ${safe(session.title ?? ``, {width: 60})}${when}`.trimEnd());
-    const {checkpoint} = session;
+    const {checkpoint, lineage} = session;
+    if (lineage !== undefined)
+      this.say(`  goes on from ${lineage.parent.slice(0, 8)} at its record ${lineage.seq}`);
     const source = agentById(session.agent);
     const resume = source?.native?.resumeCommand ?? source?.target?.resumeCommand;
     if (checkpoint !== undefined && resume !== undefined) {
@@ -99,9 +101,9 @@ export class StatusCommand extends BaseCommand {
   }
 }
 
-function toJson({session, agent, title, branch, commit, dirty, updated, records, where, remote, checkpoint}: KnownSession, restored: Array<Remembered>) {
+function toJson({session, agent, title, branch, commit, dirty, updated, records, where, remote, lineage, checkpoint}: KnownSession, restored: Array<Remembered>) {
   return {
-    session, agent, title, branch, commit, dirty, updated, records, where, remote,
+    session, agent, title, branch, commit, dirty, updated, records, where, remote, lineage,
     problem: checkpoint?.problem, repairs: checkpoint?.repairs, redactions: checkpoint?.redactions,
     restored,
     mirrors: checkpoint?.mirrors.map(mirror => ({

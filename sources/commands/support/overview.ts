@@ -21,6 +21,8 @@ export type KnownSession = {
   dirty?: boolean;
   updated?: string;
   records: number;
+  /** The session that it goes on from, and the first record of that one that it had not. */
+  lineage?: {parent: string; seq: number};
   /** `pushed`: a remote that was fetched from has this state. `local`: none is known to. `remote`: only a remote has it. */
   where: `local` | `pushed` | `remote` | `unstored`;
   remote?: string;
@@ -34,7 +36,7 @@ export async function knownSessions(project: Project, store: SessionStore): Prom
   for (const checkpoint of await project.checkpoints.list()) {
     const known = byId.get(checkpoint.session);
     if (known !== undefined)
-      Object.assign(known, {checkpoint, title: checkpoint.title ?? checkpoint.first?.prompt ?? known.title, updated: checkpoint.updated ?? known.updated});
+      Object.assign(known, {checkpoint, title: checkpoint.title ?? checkpoint.first?.prompt ?? known.title, updated: checkpoint.updated ?? known.updated, ...checkpoint.lineage !== undefined ? {lineage: checkpoint.lineage} : {}});
     else if (checkpoint.cleanedAt === undefined)
       byId.set(checkpoint.session, fromCheckpoint(checkpoint));
   }
@@ -54,6 +56,7 @@ function fromStore(stored: StoredSession): KnownSession {
     ...header.commit !== undefined ? {commit: header.commit} : {},
     ...header.dirty !== undefined ? {dirty: header.dirty} : {},
     ...header.updated !== undefined ? {updated: header.updated} : {},
+    ...header.lineage !== undefined ? {lineage: header.lineage} : {},
     where: own === undefined ? `remote` : pushed ? `pushed` : `local`,
     ...pushed ? {remote: pushed.remote!} : own === undefined && newest.remote !== undefined ? {remote: newest.remote} : {},
   };
@@ -66,6 +69,7 @@ function fromCheckpoint(checkpoint: Checkpoint): KnownSession {
     ...optional(`title`, checkpoint.title ?? checkpoint.first?.prompt),
     ...checkpoint.branch !== undefined ? {branch: checkpoint.branch} : {},
     ...checkpoint.updated !== undefined ? {updated: checkpoint.updated} : {},
+    ...checkpoint.lineage !== undefined ? {lineage: checkpoint.lineage} : {},
   };
 }
 
