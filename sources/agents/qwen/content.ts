@@ -5,15 +5,12 @@ import {ACKNOWLEDGED, TRAILER}        from './memory.ts';
 
 /** Parts of a message that are what a person, or a tool, gave the model. */
 export function partsOf(list: Array<JsonObject>): Array<Part> {
-  return list.flatMap(part => {
-    const one = partOf(part);
-    return one === undefined ? [] : [one];
-  });
+  return list.map(partOf);
 }
 
-function partOf(part: JsonObject): Part | undefined {
+function partOf(part: JsonObject): Part {
   if (typeof part.text === `string`)
-    return part.text === `` ? undefined : {type: `text`, text: part.text};
+    return {type: `text`, text: part.text};
 
   const inline = objectAt(part, `inlineData`);
   const data = stringAt(inline, `data`);

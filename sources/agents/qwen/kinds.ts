@@ -4,7 +4,8 @@ import {isObject, numberAt, stringAt}                from '../claude-code/values
 type Tool = {tool: CallRecord[`tool`]; args?: CallRecord[`args`]};
 
 const OTHER: Tool = {tool: `other`};
-const MCP = /^mcp__(.+?)__(.+)$/s;
+/** Name of a server's tool. */
+export const MCP = /^mcp__(.+?)__(.+)$/s;
 
 /** The normal kind and arguments of a call; `other` where the input has not the shape that the tool documents (0.24.4). */
 export function toolOf(name: string, input: Json): Tool {

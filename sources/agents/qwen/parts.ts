@@ -24,9 +24,7 @@ export function contentOf(content: Array<Part>): Content {
       parts.push(inlineImage(part));
       continue;
     }
-    const text = textOf(part, reduced);
-    if (text !== ``)
-      parts.push({text});
+    parts.push({text: textOf(part, reduced)});
   }
   return {parts, reduced: [...reduced]};
 }

@@ -152,7 +152,7 @@ class Reader implements RecordReader {
     const {stream} = this;
     const {value} = line;
     const content = partsOf(list);
-    if (content.length === 0) {
+    if (content.every(part => part.type === `text` && part.text === ``)) {
       stream.ledger.ignore(`user/empty`);
       return;
     }

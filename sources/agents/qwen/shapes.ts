@@ -1,14 +1,38 @@
 import type {CallRecord, Json, JsonObject} from '../../interchange/index.ts';
+import {apiName}                           from '../codex/names.ts';
+
+import {MCP}                               from './kinds.ts';
 
 /** A call as a `functionCall` part has it, without the id. */
-export type Shape = {name: string; args: JsonObject};
+type Shape = {name: string; args: JsonObject};
 
 /**
  * The call as Qwen Code's own tool has it where there is one (0.24.4), else under its native name with its own arguments,
  * which reach the model as well. `folder`: where the source agent was, if not where the session is.
  */
-export function shapeOf(record: CallRecord, {agent, folder}: {agent: string; folder?: string}): Shape {
-  return (agent === `qwen` ? undefined : ownTool(record, folder)) ?? {name: record.name, args: isObject(record.input) ? record.input : {input: record.input}};
+export function shapeOf(record: CallRecord, {agent, folder}: {agent: string; folder?: string}): Shape & {reduced: Array<string>} {
+  const own = agent === `qwen` ? undefined : ownTool(record, folder);
+  const {name, args} = own ?? {name: record.name, args: asObject(record.input)};
+  const reduced: Array<string> = [];
+  if (own === undefined && !isObject(record.input) || record.tool === `mcp` && !isObject(record.args.arguments))
+    reduced.push(`arguments that are no object stand in one`);
+  if (own === undefined && agent !== `qwen` && record.tool !== `other` && record.tool !== `ask`)
+    reduced.push(`Qwen Code has no tool that does the same at once, stands under its own name`);
+  if (apiName(name) !== name || record.tool === `mcp` && !saysBoth(name, record.args.server, record.args.tool))
+    reduced.push(`its name is none that a model's API takes, and was changed`);
+  if (own !== undefined && record.tool === `plan` && record.args.items !== undefined && record.args.text !== undefined)
+    reduced.push(`a plan of steps, without its text`);
+  return {name: apiName(name), args, reduced};
+}
+
+/** Whether server and tool can be told apart again. */
+function saysBoth(name: string, server: string, tool: string) {
+  const match = MCP.exec(name);
+  return match?.[1] === server && match[2] === tool;
+}
+
+function asObject(value: Json): JsonObject {
+  return isObject(value) ? value : {input: value};
 }
 
 function ownTool(record: CallRecord, folder: string | undefined): Shape | undefined {
@@ -63,7 +87,7 @@ function ownTool(record: CallRecord, folder: string | undefined): Shape | undefi
     }
     case `mcp`: {
       const {server, tool, arguments: input} = record.args;
-      return {name: `mcp__${server}__${tool}`, args: isObject(input) ? input : {input}};
+      return {name: `mcp__${server}__${tool}`, args: asObject(input)};
     }
     case `ask`:
     case `other`:

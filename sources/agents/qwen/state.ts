@@ -18,6 +18,8 @@ export type State = {
   /** Working folder of the source agent. */
   cwd?: string;
   answer: Answer | null;
+  /** A prompt was written. */
+  prompted: boolean;
   open: Array<OpenCall>;
   /** Calls that were given up; their results are too late. */
   closed: Array<string>;
@@ -33,7 +35,7 @@ export type State = {
 export function loadState(state: Json | undefined): State {
   if (state === undefined)
     return {
-      version: 1, lines: 0, tail: null, answer: null, open: [], closed: [], ring: [], sinceTitle: 0,
+      version: 1, lines: 0, tail: null, answer: null, prompted: false, open: [], closed: [], ring: [], sinceTitle: 0,
       fidelity: {kept: 0, reduced: 0, dropped: 0, items: []},
     };
   if (state === null || typeof state !== `object` || Array.isArray(state) || state.version !== 1)

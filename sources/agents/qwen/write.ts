@@ -115,14 +115,14 @@ export class QwenWriter implements RecordWriter {
     if (parts.every(part => typeof part.text === `string` && part.text.trim() === ``))
       return {dropped: `empty`};
 
-    // What was typed while the model worked goes to it together with the results that come next.
-    if (record.midTurn && this.state.open.length > 0) {
+    // What was typed while the model worked goes to it together with the results around it. Lists take no such title.
+    if (record.midTurn && this.state.prompted) {
       this.user(parts, {subtype: `mid_turn_user_message`, systemPayload: {displayText: shown(parts)}});
       return reduced;
     }
-    if (!record.midTurn)
-      this.closeCalls();
+    this.closeCalls();
     this.user(parts, {});
+    this.state.prompted = true;
     return reduced;
   }
 
@@ -145,14 +145,14 @@ export class QwenWriter implements RecordWriter {
   private call(record: CallRecord): Outcome {
     const {header, cwd} = this.target;
     const folder = this.state.cwd === undefined || this.state.cwd === cwd ? {} : {folder: this.state.cwd};
-    const {name, args} = shapeOf(record, {agent: header.agent.id, ...folder});
+    const {name, args, reduced} = shapeOf(record, {agent: header.agent.id, ...folder});
     if (this.state.open.length >= OPEN_CALLS)
       this.closeCall(this.state.open[0]!);
 
-    const open = {call: record.call, id: apiName(record.call), name: apiName(name), seq: record.seq};
+    const open = {call: record.call, id: apiName(record.call), name, seq: record.seq};
     this.answer({functionCall: {id: open.id, name: open.name, args}}, record.call);
     this.state.open.push(open);
-    return [];
+    return reduced;
   }
 
   private result(record: ResultRecord): Outcome {

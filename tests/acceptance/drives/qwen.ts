@@ -28,12 +28,13 @@ export type QwenOptions = {
   script: Script;
   cwd?: string;
   env?: {[name: string]: string};
-  /** SIGINT when the model has been asked so many times; its answer to the last of these should hang. */
+  /** SIGINT, or `signal`, when the model has been asked so many times; its answer to the last of these should hang. */
   interruptAtRequest?: number;
+  signal?: NodeJS.Signals;
 };
 
 /** Runs real Qwen Code without a terminal against a scripted model. A model of this name is known to see images. */
-export async function runQwen(machine: Machine, args: Array<string>, {script, cwd, env, interruptAtRequest}: QwenOptions): Promise<QwenRun> {
+export async function runQwen(machine: Machine, args: Array<string>, {script, cwd, env, interruptAtRequest, signal}: QwenOptions): Promise<QwenRun> {
   const model = await ChatModel.start(script, isConversation);
   try {
     let interrupted: Promise<void> | undefined;
@@ -53,7 +54,9 @@ export async function runQwen(machine: Machine, args: Array<string>, {script, cw
           return;
         interrupted = model.asked(interruptAtRequest, 40_000).then(async () => {
           await new Promise(resolve => setTimeout(resolve, 500));
-          child.kill(`SIGINT`);
+          // The program runs in a child of what was started, as in a terminal both get the signal.
+          for (const pid of family(child.pid))
+            process.kill(pid, signal ?? `SIGINT`);
         });
         interrupted.catch(() => child.kill(`SIGKILL`));
       },
@@ -65,9 +68,15 @@ export async function runQwen(machine: Machine, args: Array<string>, {script, cw
   }
 }
 
-/** After a turn 0.24.4 may ask again with tools, for memories and suggestions: those requests end with a text of its own. */
+/** A process and all that come from it, the youngest first (Linux). */
+function family(pid: number): Array<number> {
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, `utf8`).trim().split(` `).filter(text => text !== ``).map(Number);
+  return [...children.flatMap(family), pid];
+}
+
+/** After a turn 0.24.4 asks again, with tools, what is worth remembering. */
 function isConversation(body: Body): boolean {
-  return (body?.tools?.length ?? 0) > 0 && !/memory extraction|prompt suggestion|suggest/i.test(JSON.stringify(body.messages.at(-1)?.content ?? ``).slice(0, 300));
+  return (body?.tools?.length ?? 0) > 0 && !JSON.stringify(body.messages.at(-1)).includes(`Managed memory has TWO directories`);
 }
 
 /** Context that 0.24.4 makes afresh in every run. */
@@ -140,7 +149,7 @@ export const qwenDrive: Drive = {
     return after[0]!.slice(0, -`.jsonl`.length);
   },
 
-  fixtures: [`01-tools`, `02-errors-subagent`],
+  fixtures: [`01-tools`, `03-image-interrupt-compression`, `02-errors-subagent`],
 
   async place(machine, name) {
     const folder = path.join(FIXTURES, name);
