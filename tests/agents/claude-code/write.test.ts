@@ -88,7 +88,7 @@ describe(`an answer`, () => {
   });
 
   it(`takes thinking only with the signature of its own provider`, () => {
-    const thinking = (more: object) => ({kind: `reasoning`, text: `hm`, ...more}) as Unplaced;
+    const thinking = (more: {[key: string]: unknown}) => ({kind: `reasoning`, text: `hm`, ...more}) as Unplaced;
     const {lines, writer} = chain([prompt(`go`), thinking({}), thinking({signature: `s`, provider: `openai`}), thinking({provider: `anthropic`}), thinking({signature: `s`, provider: `anthropic`})]);
     expect(lines.slice(1).map(({message}) => message.content)).toEqual([[{type: `thinking`, thinking: `hm`, signature: `s`}]]);
     expect(writer.report()).toMatchObject({kept: 2, dropped: 3, items: [{kind: `reasoning`, outcome: `dropped`, count: 3}]});
@@ -98,7 +98,7 @@ describe(`an answer`, () => {
 describe(`calls become Claude Code's own tools`, () => {
   const uses = (record: Unplaced) => chain([prompt(`go`), record]).lines.slice(1).map(({message}) => [message.content[0].name, message.content[0].input]);
 
-  it.each<[string, unknown, object, Array<unknown>]>([
+  it.each<[string, unknown, {[key: string]: unknown}, Array<unknown>]>([
     [`shell`, {command: `ls -la`, timeoutMs: 5_000}, {input: {description: `List`}}, [`Bash`, {command: `ls -la`, description: `List`, timeout: 5_000}]],
     [`shell`, {command: `ls`, workdir: `/home/alice/shop`}, {}, [`Bash`, {command: `ls`}]],
     [`shell`, {command: `ls`, workdir: `it's/here`, background: true}, {}, [`Bash`, {command: `cd '/home/alice/shop/it'\\''s/here' && ls`, run_in_background: true}]],
