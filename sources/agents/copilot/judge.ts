@@ -20,7 +20,7 @@ export function judge(tail: string): `opened` | `continued` {
 
 const BEGINS = new RegExp(`^\\{"type":"(?:${[...BOOKKEEPING].map(type => type.replace(`.`, `\\.`)).join(`|`)})","data":`);
 
-function isBookkeeping(text: string) {
+export function isBookkeeping(text: string) {
   try {
     const value = JSON.parse(text) as {type?: unknown} | null;
     return typeof value?.type === `string` && BOOKKEEPING.has(value.type);
