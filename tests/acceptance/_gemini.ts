@@ -87,8 +87,11 @@ function textOf(content: Body): string {
 /** What Gemini CLI 0.61.0 puts before the conversation, afresh on each start. */
 const CONTEXT = /^\s*<(session_context|hook_context)>/;
 
-/** The history in a generateContent request, without the prompt that made it and what is only there to protect a prompt. */
-export function heardByGemini(body: Body, prompt: string): Array<Heard> {
+/**
+ * The history in a generateContent request, without the prompt that made it and what is only there to protect a prompt.
+ * `native`: of a session of its own Gemini repeats the results when it is resumed; they are taken once.
+ */
+export function heardByGemini(body: Body, prompt: string, {native = false}: {native?: boolean} = {}): Array<Heard> {
   const heard: Array<Heard> = [];
   for (const {role, parts} of body.contents as Array<Body>) {
     let result: (Heard & {kind: `result`}) | undefined;
@@ -98,6 +101,8 @@ export function heardByGemini(body: Body, prompt: string): Array<Heard> {
       } else if (part.functionResponse !== undefined) {
         const {id, response, parts: inner} = part.functionResponse;
         const images = (inner ?? []).flatMap((one: Body) => one.inlineData ? [one.inlineData.data] : []);
+        if (native && heard.some(item => item.kind === `result` && item.id === id))
+          continue;
         result = {kind: `result`, id, text: String(response.output ?? response.error ?? JSON.stringify(response)), images, error: response.error !== undefined};
         heard.push(result);
       } else if (part.inlineData !== undefined) {

@@ -106,7 +106,7 @@ export function outputOf(record: Pick<ResultRecord, `content` | `exitCode` | `fu
 
 function cutNote(bytes: number, full: ResultRecord[`full`]) {
   const where = full === undefined ? `` : `; the whole output lies in ${clip(full.path, 1_000)}`;
-  return `\n[… session-sync left out ${bytes} bytes here${where} …]\n`;
+  return `\n[… ${bytes} bytes cut here by session-sync${where} …]\n`;
 }
 
 /** In the form of Gemini's own summaries, by which it knows them again when it compresses the next time. */

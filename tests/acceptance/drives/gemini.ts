@@ -74,8 +74,10 @@ export const geminiDrive: Drive = {
 
   async receives(machine, id, cwd) {
     return await machine.withCopy(geminiHome(machine), async () => {
+      const files = await readdir(path.join(geminiHome(machine), `tmp`), {recursive: true});
+      const native = files.some(file => file.endsWith(`-${id.slice(0, 8)}.jsonl`));
       const run = await resumeGemini(machine, id, `continue`, [{text: `Continued.`}], cwd);
-      return heardByGemini(run.requests[0], `continue`);
+      return heardByGemini(run.requests[0], `continue`, {native});
     });
   },
 
@@ -101,7 +103,7 @@ export const geminiDrive: Drive = {
     return id;
   },
 
-  fixtures: [`01-tools`],
+  fixtures: [`03-errors-subagent`, `01-tools`, `02-after-resume`],
 
   async place(machine, name) {
     const folder = path.join(geminiHome(machine), `tmp`, path.basename(machine.project).toLowerCase().replace(/[^a-z0-9]+/g, `-`));
