@@ -51,15 +51,23 @@ export async function overview(machine: Machine, variant: Variant): Promise<Over
   if (signature === null || binary === undefined)
     return null;
 
-  const file = path.join(path.dirname(journalPath(machine, variant.id, `in`, `x`)), `overview.json`);
-  const known = parse(await readIfThere(file));
+  const known = await lastOverview(machine, variant);
   if (known?.database === database && known.signature === signature)
     return known;
 
   const rows = await query(machine, variant, binary, `select ${COLUMNS} from session s`);
   const next: Overview = {database, signature, rows: Object.fromEntries(rows.flatMap(row => isSessionId(row.id) ? [[row.id, rowOf(row)]] : []))};
-  await writeAtomic(file, JSON.stringify(next));
+  await writeAtomic(overviewPath(machine, variant), JSON.stringify(next));
   return next;
+}
+
+/** As it was when it was last asked for. */
+export async function lastOverview(machine: Machine, variant: Variant): Promise<Overview | null> {
+  return parse(await readIfThere(overviewPath(machine, variant)));
+}
+
+function overviewPath(machine: Machine, variant: Variant) {
+  return path.join(path.dirname(journalPath(machine, variant.id, `in`, `x`)), `overview.json`);
 }
 
 /**
