@@ -41,6 +41,10 @@ export function contentOf(parts: Array<Part>): Content {
       reduced.add(part.data === undefined ? `image not at hand, named only` : `image of a kind that Codex does not take, named only`);
     else if (part.type === `other`)
       reduced.add(`content of another kind, written as text`);
+    // The API takes no empty text; between two others it is an empty line.
+    const last = pieces.at(-1);
+    if (text === `` && last?.type === `input_text`)
+      last.text += `\n`;
     if (text === ``)
       continue;
 

@@ -1,11 +1,16 @@
 import type {AgentAdapter}                  from '../types.ts';
 
 import {detect, present}                    from './detect.ts';
+import {fromEvent}                          from './hookEvents.ts';
+import {hooks}                              from './hooks.ts';
 import {judge}                              from './judge.ts';
 import {PROVEN}                             from './lines.ts';
 import {mirrorId, rolloutPath, storeOf}     from './locate.ts';
 import {exclusively}                        from './lock.ts';
+import {openReader}                         from './read.ts';
 import {register}                           from './register.ts';
+import {refresh}                            from './segments.ts';
+import {files, locate, roots}               from './sessions.ts';
 import {prepare}                            from './settings.ts';
 import {CodexWriter}                        from './write.ts';
 
@@ -14,7 +19,7 @@ export const codex: AgentAdapter = {
   name: `Codex`,
   proven: PROVEN,
   support: {
-    source: `-`,
+    source: `rollouts, live through hooks once they are trusted`,
     target: `live mirror, restore`,
     kept: `prompts, answers, calls and outputs, images, plans, compactions, interruptions, title; shell as \`exec_command\`, edits as \`apply_patch\``,
     reduced: `thinking is shown, not sent; outputs above 48,000 bytes are cut in the middle`,
@@ -22,6 +27,8 @@ export const codex: AgentAdapter = {
   },
   detect,
   present,
+  source: {locate, refresh, fromEvent, files, openReader, roots},
+  hooks,
   target: {
     mirrorId,
     prepare,

@@ -7,6 +7,9 @@ import {stringify, wellFormed}     from './text.ts';
 /** Version of Codex that read what is written here. */
 export const PROVEN = `0.169.0`;
 
+/** What the first line of our own files says of who wrote them. */
+export const ORIGINATOR = `session-sync`;
+
 export type Payload = {[key: string]: Json};
 
 /** One line; `payload` as JSON text, since the items of the model are needed as text once more. */
@@ -31,7 +34,7 @@ export function sessionMeta({header, id, cwd, settings}: WriterTarget): string {
     session_id: id,
     timestamp: created,
     cwd,
-    originator: `session-sync`,
+    originator: ORIGINATOR,
     cli_version: PROVEN,
     source: `cli`,
     thread_source: `user`,
@@ -82,5 +85,12 @@ export function abortedText(text: string | undefined): string {
 
 /** Codex 0.169.0 begins its summaries so, and knows them again by it when it compacts the next time. */
 export function summaryText(summary: string): string {
-  return `Another language model started to solve this problem and produced a summary of its thinking process. You also have access to the state of the tools that were used by that language model. Use this to build on the work that has already been done and avoid duplicating work. Here is the summary produced by the other language model, use the information in this summary to assist with your own analysis:\n${summary}`;
+  return `${SUMMARY}${summary}`;
 }
+
+/** The summary without that beginning; undefined for a text without it. */
+export function summaryIn(text: string): string | undefined {
+  return text.startsWith(SUMMARY) ? text.slice(SUMMARY.length) : undefined;
+}
+
+const SUMMARY = `Another language model started to solve this problem and produced a summary of its thinking process. You also have access to the state of the tools that were used by that language model. Use this to build on the work that has already been done and avoid duplicating work. Here is the summary produced by the other language model, use the information in this summary to assist with your own analysis:\n`;

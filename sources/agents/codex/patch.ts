@@ -97,11 +97,15 @@ export function relativeTo(cwd: string, file: string): string {
     return file;
 
   const rest = file.slice(base.length + 1);
-  return rest === `` ? file : windows(cwd) ? rest.replaceAll(`\\`, `/`) : rest;
+  return rest === `` || isAbsolute(rest) ? file : windows(cwd) ? rest.replaceAll(`\\`, `/`) : rest;
+}
+
+export function isAbsolute(file: string) {
+  return path.posix.isAbsolute(file) || windows(file);
 }
 
 export function absoluteIn(cwd: string, file: string): string {
-  if (path.posix.isAbsolute(file) || windows(file))
+  if (isAbsolute(file))
     return file;
   return windows(cwd) ? path.win32.join(cwd, file) : path.posix.join(cwd, file);
 }

@@ -1,7 +1,8 @@
 import type {CallRecord, Json}                                        from '../../interchange/index.ts';
 
+import {isKnownAgain}                                                 from './kinds.ts';
 import {apiName}                                                      from './names.ts';
-import {absoluteIn, addChange, addPatch, editChange, isPatchable}     from './patch.ts';
+import {absoluteIn, addChange, addPatch, editChange, isAbsolute, isPatchable} from './patch.ts';
 import {relativeTo, updatePatch}                                      from './patch.ts';
 import type {Change}                                                  from './patch.ts';
 import {clipValue, stringify}                                         from './text.ts';
@@ -38,13 +39,17 @@ export type CallContext = {
 
 /** The call in the shape that Codex's own tools have where there is one, else under its native name. */
 export function shapeCall(record: CallRecord, context: CallContext): Call {
+  const own = context.agent === `codex` ? ownCall(record, context) : undefined;
+  if (own !== undefined)
+    return own;
+
   switch (record.tool) {
     case `shell`:
       return shellCall(record, context);
 
     case `edit`: {
       const {path: file, edits} = record.args;
-      const target = relativeTo(context.cwd, file);
+      const target = patchPath(context.cwd, file);
       if (edits.length === 0 || !isPatchable(target))
         return nativeCall(record, context);
 
@@ -52,12 +57,14 @@ export function shapeCall(record: CallRecord, context: CallContext): Call {
       const created = edits.length === 1 && only!.old === ``;
       const call = patchCall(record, created ? addPatch(target, only!.new) : updatePatch(target, edits),
         {[absoluteIn(context.cwd, file)]: created ? addChange(only!.new) : editChange(edits)});
+      if (created)
+        return {...call, reduced: `an edit that makes the file stands as a new file`};
       return edits.some(edit => edit.all === true) ? {...call, reduced: `an edit of every occurrence stands as an edit of one`} : call;
     }
 
     case `write`: {
       const {path: file, content} = record.args;
-      const target = relativeTo(context.cwd, file);
+      const target = patchPath(context.cwd, file);
       if (!isPatchable(target))
         return nativeCall(record, context);
       return patchCall(record, addPatch(target, content), {[absoluteIn(context.cwd, file)]: addChange(content)});
@@ -66,11 +73,16 @@ export function shapeCall(record: CallRecord, context: CallContext): Call {
     case `plan`:
       if (!record.args.items)
         return nativeCall(record, context);
-      return functionCall(record, `update_plan`, {plan: record.args.items.map(({step, status}) => ({step, status}))}, {as: `none`});
+      return {
+        ...functionCall(record, `update_plan`, {plan: record.args.items.map(({step, status}) => ({step, status}))}, {as: `none`}),
+        ...record.args.text ? {reduced: `what a plan says beside its steps is left out`} : {},
+      };
 
     case `mcp`: {
       const {server, tool, arguments: input} = record.args;
-      return functionCall(record, `mcp__${server}__${tool}`, input, toolDisplay(server, tool, input));
+      const name = `mcp__${server}__${tool}`;
+      const call = functionCall(record, name, input, toolDisplay(server, tool, input));
+      return apiName(name) === name ? call : {...call, reduced: `its name is written as the API takes names`};
     }
 
     default:
@@ -91,8 +103,39 @@ function shellCall(record: CallRecord & {tool: `shell`}, {agent, workdir}: CallC
 /** Arguments that `cmd` and `workdir` stand for already. */
 const SHELL_KEYS = new Set([`command`, `cmd`, `workdir`, `cwd`, `directory`]);
 
+/** Codex's own free-form tools (`apply_patch`, and `exec` of code-mode models) as they were: the model knows them so. */
+function ownCall(record: CallRecord, context: CallContext): Call | undefined {
+  if (typeof record.input !== `string`)
+    return undefined;
+
+  const item = {type: `custom_tool_call`, status: `completed`, call_id: apiName(record.call), name: apiName(record.name), input: record.input};
+  const patch = record.name === `apply_patch` && (record.tool === `edit` || record.tool === `write`) ? record : undefined;
+  const display: Display = patch === undefined ? toolDisplay(context.agent, record.name, record.input)
+    : {as: `patch`, changes: {[absoluteIn(context.cwd, patch.args.path)]: patch.tool === `edit` ? editChange(patch.args.edits) : addChange(patch.args.content)}};
+  return {item, custom: true, display, shell: false};
+}
+
 function nativeCall(record: CallRecord, {agent}: CallContext): Call {
-  return functionCall(record, record.name, record.input, toolDisplay(agent, record.name, record.input));
+  const call = functionCall(record, record.name, saying(record), toolDisplay(agent, record.name, record.input));
+  return apiName(record.name) === record.name ? call : {...call, reduced: `its name is written as the API takes names`};
+}
+
+/** The native arguments, with the normal ones beside them where those alone do not say what the call does. */
+function saying(record: CallRecord): Json {
+  const {input, args} = record;
+  if (args === undefined || isKnownAgain(record, record.name, input))
+    return input;
+  const more = {...isObject(input) ? input : {}, ...args as {[key: string]: Json}};
+  return isKnownAgain(record, record.name, more) ? more : input;
+}
+
+/**
+ * A patch names files relative to the working folder. One that was relative before gets `./`, which `apply_patch` takes
+ * as well: so that reading the patch gives the same path again.
+ */
+function patchPath(cwd: string, file: string) {
+  const relative = relativeTo(cwd, file);
+  return relative === file && isPatchable(file) && !isAbsolute(file) ? `./${file}` : relative;
 }
 
 function functionCall(record: CallRecord, name: string, input: Json, display: Display): Call {

@@ -11,6 +11,7 @@ import type {Payload}                                                        fro
 import {createdOf}                                                           from './locate.ts';
 import {apiName}                                                             from './names.ts';
 import {absoluteIn, patchChange}                                             from './patch.ts';
+import {planText}                                                            from './plans.ts';
 import {Ring}                                                                from './ring.ts';
 import {loadState}                                                           from './state.ts';
 import type {OpenCall, State}                                                from './state.ts';
@@ -229,7 +230,7 @@ export class CodexWriter implements RecordWriter {
   }
 
   private plan(record: PlanRecord): Outcome {
-    const text = record.text ?? record.items?.map(({step, status}) => `- [${status === `completed` ? `x` : ` `}] ${step}${status === `in_progress` ? ` (in progress)` : ``}`).join(`\n`) ?? ``;
+    const text = planText(record);
     if (text.trim() === ``)
       return {dropped: `empty`};
 
