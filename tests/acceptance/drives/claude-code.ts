@@ -1,5 +1,5 @@
 import {existsSync, readdirSync}       from 'node:fs';
-import {cp, mkdir, readFile, readdir, rename, rmdir, stat, writeFile} from 'node:fs/promises';
+import {cp, mkdir, readFile, readdir, rename, rm, rmdir, stat, writeFile} from 'node:fs/promises';
 import path                            from 'node:path';
 
 import {claudeReceives, runClaude}     from '../_agents.ts';
@@ -49,6 +49,11 @@ export const claudeCodeDrive: Drive = {
     if (title === undefined || lines.find(line => line.entrypoint !== undefined)?.entrypoint !== `cli`)
       return null;
     return machine.withCopy(machine.claudeHome, async () => {
+      // Two sessions of one title are both not found: the same recorded prompt, mirrored from several agents.
+      const kept = transcriptIn(machine, id);
+      for (const file of await readdir(path.join(machine.claudeHome, `projects`), {recursive: true}))
+        if (file.endsWith(`.jsonl`) && path.join(machine.claudeHome, `projects`, file) !== kept)
+          await rm(path.join(machine.claudeHome, `projects`, file));
       const found = await runClaude(machine, {prompt: `continue`, resume: title, script: {turns: [{text: `Continued.`}]}, args: [`--settings`, `{"disableAllHooks":true}`], ...cwd === undefined ? {} : {cwd}});
       return found.session === id && found.requests.length > 0 ? title : null;
     });
