@@ -97,7 +97,7 @@ export function write(records: Array<NeutralRecord>, {end = false} = {}) {
 export function contextOf(text: string): Array<any> {
   const entries = parse(text).slice(1);
   const byId = new Map(entries.map(entry => [entry.id, entry]));
-  const way = [];
+  const way: typeof entries = [];
   for (let entry = entries.at(-1); entry !== undefined; entry = byId.get(entry.parentId))
     way.unshift(entry);
   const at = way.findLastIndex(entry => entry.type === `compaction`);
