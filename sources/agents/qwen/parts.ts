@@ -80,5 +80,5 @@ function displayOf(record: ResultRecord, text: string): string {
 
 function cutNote(bytes: number, full: ResultRecord[`full`]) {
   const where = full === undefined ? `` : `; the whole output lies in ${clip(full.path, 1_000)}`;
-  return `\n[… session-sync left out ${bytes} bytes here, because one output may have ${OUTPUT_LIMIT} at most${where} …]\n`;
+  return `\n[… session-sync cut ${bytes} bytes out here, because one output may have ${OUTPUT_LIMIT} at most${where} …]\n`;
 }
