@@ -179,6 +179,8 @@ export type Registration = {listed: boolean; note?: string; takenOver?: `continu
 export interface TargetAdapter {
   /** Sends the session to somebody else's machine: never a mirror, only `restore --agent` writes it, after this question was answered. */
   consent?: string;
+  /** The agent deletes session files whose time is older than so many days; ours then keep the time of writing, not that of their last record. */
+  retentionDays?: number;
   /** Native id for a mirror: UUIDv5 of session, agent and generation. */
   mirrorId(session: string, generation: number): string;
   /** Settings of this machine that the writer needs; throws a coded error when the store cannot be written. */

@@ -1,8 +1,8 @@
-import {open, rename, rm, utimes}                  from 'node:fs/promises';
+import {open, rename, rm}                          from 'node:fs/promises';
 import type {FileHandle}                           from 'node:fs/promises';
 import path                                        from 'node:path';
 
-import {makeFolder, openRegular, readAt, tailHash, temporaryName, writeAll} from '../system/files.ts';
+import {makeFolder, openRegular, readAt, setTime, tailHash, temporaryName, writeAll} from '../system/files.ts';
 
 const PIECE = 1 << 20;
 
@@ -33,12 +33,12 @@ export class Draft {
    * Puts the draft in its place: as a new file, as the missing end of a file that is its beginning, or not at all. A
    * file that goes another way than the draft is never changed.
    */
-  async place({judge, updated}: {judge: (tail: string) => `opened` | `continued`; updated?: string}): Promise<Placed> {
+  async place({judge, updated, retentionDays}: {judge: (tail: string) => `opened` | `continued`; updated?: string; retentionDays?: number}): Promise<Placed> {
     const there = await openRegular(this.target, 2);
     try {
       this.ours = {size: this.size, tail: await tailHash(this.handle, this.size)};
       if (there === null)
-        return await this.create(updated);
+        return await this.create(updated, retentionDays);
 
       const {size} = await there.stat();
       if (!await this.sameUpTo(there, Math.min(size, this.size)))
@@ -50,7 +50,7 @@ export class Draft {
         return judge(tail.toString(`utf8`)) === `continued` ? `continued` : `unchanged`;
       }
       await this.append(there, size);
-      await touch(this.target, updated);
+      await setTime(this.target, updated, retentionDays);
       return `appended`;
     } finally {
       await there?.close();
@@ -68,9 +68,9 @@ export class Draft {
     await rm(this.file, {force: true});
   }
 
-  private async create(updated: string | undefined): Promise<Placed> {
+  private async create(updated: string | undefined, retentionDays: number | undefined): Promise<Placed> {
     await this.handle.sync();
-    await touch(this.file, updated);
+    await setTime(this.file, updated, retentionDays);
     await rename(this.file, this.target);
     return `created`;
   }
@@ -97,10 +97,4 @@ export class Draft {
     }
     return true;
   }
-}
-
-async function touch(file: string, updated: string | undefined) {
-  const seconds = updated === undefined ? NaN : Date.parse(updated) / 1000;
-  if (Number.isFinite(seconds))
-    await utimes(file, seconds, seconds);
 }

@@ -95,7 +95,7 @@ async function restoreTranslated(options: RestoreOptions): Promise<Restored> {
     const draft = await Draft.begin(file);
     try {
       const writer = await write(options, writing, draft, repairs);
-      const placed = await target.exclusively(project.machine, id, async () => await draft.place({judge: tail => target.judge(tail), updated: writer.updated()}));
+      const placed = await target.exclusively(project.machine, id, async () => await draft.place({judge: tail => target.judge(tail), updated: writer.updated(), ...target.retentionDays !== undefined ? {retentionDays: target.retentionDays} : {}}));
       if (placed === null)
         throw new RestoreError(`OPEN_IN_AGENT`, `${adapter.name} has this session open right now. Close it there, or go on with it: ${target.resumeCommand(id)}`);
       // Somebody else's file, or one that went its own way while the session grew: a new one beside it.
@@ -257,7 +257,7 @@ async function restoreNative(options: RestoreOptions): Promise<Restored> {
     const draft = await Draft.begin(native.pathOf(project.machine, session, name));
     try {
       await mapLines(store.readStream(stored, `${prefix}${name}`), map, draft);
-      const placed = await draft.place({judge: tail => native.judge(tail), ...stored.header.updated !== undefined ? {updated: stored.header.updated} : {}});
+      const placed = await draft.place({judge: tail => native.judge(tail), ...adapter.target?.retentionDays !== undefined ? {retentionDays: adapter.target.retentionDays} : {}, ...stored.header.updated !== undefined ? {updated: stored.header.updated} : {}});
       if (placed === `other`)
         result.note = `${path.basename(draft.target)} is there and goes another way; it was left as it is`;
       if (name === main)

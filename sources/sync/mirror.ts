@@ -1,12 +1,12 @@
 import {constants}                                   from 'node:fs';
-import {open, rename, rm, utimes}                    from 'node:fs/promises';
+import {open, rename, rm}                            from 'node:fs/promises';
 import type {FileHandle}                             from 'node:fs/promises';
 import path                                          from 'node:path';
 
 import type {AgentAdapter, Machine, MirrorState as Judgement, RecordWriter, TargetAdapter, WriterTarget} from '../agents/types.ts';
 import {LiveTree, isHistory}                         from '../interchange/index.ts';
 import type {NeutralRecord, SessionHeader}           from '../interchange/index.ts';
-import {makeFolder, openRegular, readAt, removeAbandoned, tailHash, temporaryName, writeAll} from '../system/files.ts';
+import {makeFolder, openRegular, readAt, removeAbandoned, setTime, tailHash, temporaryName, writeAll} from '../system/files.ts';
 
 import {sameBytes}                                   from './intent.ts';
 import type {Intent}                                 from './intent.ts';
@@ -380,10 +380,7 @@ export class Mirror {
   }
 
   private async touch(file: string) {
-    const updated = this.writer?.updated();
-    const seconds = updated === undefined ? NaN : Date.parse(updated) / 1000;
-    if (Number.isFinite(seconds))
-      await utimes(file, seconds, seconds);
+    await setTime(file, this.writer?.updated(), this.target.retentionDays);
   }
 
   private save() {

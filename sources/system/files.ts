@@ -1,10 +1,12 @@
 import {createHash, randomBytes}                         from 'node:crypto';
 import {constants}                                       from 'node:fs';
-import {mkdir, open, readdir, readFile, rename, rm, stat, unlink} from 'node:fs/promises';
+import {mkdir, open, readdir, readFile, rename, rm, stat, unlink, utimes} from 'node:fs/promises';
 import type {FileHandle}                                 from 'node:fs/promises';
 import path                                              from 'node:path';
 
 import {startOf}                                         from './processes.ts';
+
+const DAY_MS = 86_400_000;
 
 /** How much of a file's end is compared to know whether it is still the one we wrote. */
 const TAIL = 4096;
@@ -132,4 +134,14 @@ export async function openRegular(file: string, flags: number = constants.O_RDON
     return null;
   }
   return handle;
+}
+
+/**
+ * Gives a file the time of what stands in it, so that lists have it where it belongs. Not where its reader deletes files
+ * that are older than so many days: half of that before, the file keeps the time of now.
+ */
+export async function setTime(file: string, iso: string | undefined, retentionDays = Infinity) {
+  const time = iso === undefined ? NaN : Date.parse(iso);
+  if (Number.isFinite(time) && Date.now() - time < retentionDays * DAY_MS / 2)
+    await utimes(file, time / 1000, time / 1000);
 }

@@ -19,10 +19,18 @@ const OWN_WORDS: ReadonlySet<string> = new Set([`edit`, `write`, `plan`]);
 export function share(records: Array<NeutralRecord>, heard: Array<Heard>): Share {
   const result: Share = {prompts: {told: 0, of: 0}, texts: {told: 0, of: 0}, calls: {told: 0, of: 0}, results: {told: 0, of: 0}, missing: []};
   const used = new Set<Heard>();
-  const calls = new Map<string, {call: CallRecord; place: number; id: string}>();
+  const calls = new Map<string, {call: CallRecord; place: number; id: string; others?: Array<string>}>();
   let at = 0;
 
   const find = (from: number, matches: (item: Heard) => boolean) => heard.findIndex((item, index) => index >= from && !used.has(item) && matches(item));
+  /** Some agents know no call with several edits, and get one for each. */
+  const takeEdit = (record: CallRecord & {tool: `edit`}, edit: {old: string; new: string}, from: number): Heard & {kind: `call`} | null => {
+    const index = find(Math.max(0, from - 8), item => item.kind === `call` && sameCall({...record, args: {path: record.args.path, edits: [edit]}}, item));
+    if (index === -1)
+      return null;
+    used.add(heard[index]!);
+    return heard[index] as Heard & {kind: `call`};
+  };
   const count = (kind: Counted, found: boolean, what: string) => {
     result[kind].of += 1;
     if (found)
@@ -57,6 +65,13 @@ export function share(records: Array<NeutralRecord>, heard: Array<Heard>): Share
       case `call`: {
         // Calls that were asked for at once may come in another order.
         const index = find(Math.max(0, at - 8), item => item.kind === `call` && sameCall(record, item));
+        const several = index === -1 && record.tool === `edit` ? record.args.edits.map(edit => takeEdit(record, edit, at)) : [];
+        if (several.length > 1 && several.every(one => one !== null)) {
+          count(`calls`, true, ``);
+          calls.set(record.call, {call: record, place: heard.indexOf(several[0]!), id: several[0]!.id, others: several.slice(1).map(one => one!.id)});
+          at = Math.max(at, heard.indexOf(several.at(-1)!) + 1);
+          break;
+        }
         count(`calls`, index !== -1, `call ${record.name} ${excerpt(JSON.stringify(record.args ?? record.input))}`);
         if (index !== -1) {
           used.add(heard[index]!);
@@ -73,6 +88,9 @@ export function share(records: Array<NeutralRecord>, heard: Array<Heard>): Share
         count(`results`, told, `result of ${asked?.call.name ?? record.call}: ${excerpt(textOf(record))}${found === undefined ? `` : ` reads ${excerpt(found.text)}`}`);
         if (found !== undefined)
           used.add(found);
+        for (const item of heard)
+          if (item.kind === `result` && asked?.others?.includes(item.id))
+            used.add(item);
         break;
       }
     }

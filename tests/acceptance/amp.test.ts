@@ -32,7 +32,7 @@ describe.runIf(ampIsHere())(`Amp`, () => {
 
   const begin = async (project: string) => {
     world = await World.create();
-    alice = await world.machine({user: `alice`, home: `home/alice`, project: `shop`});
+    alice = await world.machine({user: `alice`, home: `home/alice`, project});
     await alice.createProject({'README.md': `# Shop\n`});
     await mkdir(path.join(alice.claudeHome, `projects`), {recursive: true});
     succeeded(await alice.sessionSync(`init`));

@@ -21,6 +21,9 @@ export class StoreNotWritableError extends Error {
 }
 
 export const target: TargetAdapter = {
+  /** `cleanupPeriodDays`, unless the person has set it (2.1.330). */
+  retentionDays: 30,
+
   /** Claude Code looks only for ids that are UUIDs. */
   mirrorId: (session, generation) => deriveId(`mirror`, session, AGENT, generation),
 

@@ -1,7 +1,16 @@
-import type {Drive} from './_drive.ts';
+import type {Drive}       from './_drive.ts';
+import {claudeCodeDrive} from './claude-code.ts';
+import {copilotDrive}    from './copilot.ts';
+import {geminiDrive}     from './gemini.ts';
+import {kiloDrive}       from './kilo.ts';
+import {kimiDrive}       from './kimi.ts';
+import {opencodeDrive}   from './opencode.ts';
+import {piDrive}         from './pi.ts';
+import {qwenDrive}       from './qwen.ts';
 
-/** Every agent that the acceptance tests can drive. */
+/** Every agent that the acceptance tests can drive; Amp has no model on this machine, and tests of its own. */
 export const drives: Array<Drive> = [
+  claudeCodeDrive, opencodeDrive, geminiDrive, qwenDrive, copilotDrive, piDrive, kiloDrive, kimiDrive,
 ];
 
 export * from './_drive.ts';
