@@ -202,7 +202,7 @@ describe.runIf(piIsHere())(`Pi`, () => {
     await erin.run(`mkdir`, [`-p`, elsewhere]);
     const run = await runPi(erin, [`Hello?`], {script: {turns: [{text: `Hello.`}]}, cwd: elsewhere, extensions: true});
     expect(run).toMatchObject({exitCode: 0, stdout: `Hello.\n`, stderr: ``});
-    succeeded(await erin.sessionSync(`uninit`));
+    succeeded(await erin.sessionSync(`uninit`, `--everywhere`));
     await expect(stat(path.join(piHome(erin), `extensions`, `session-sync.js`))).rejects.toThrow();
     await piGoesOn(erin, id, `Still there?`, {turns: [{text: `Yes.`}]}, {extensions: true});
   });

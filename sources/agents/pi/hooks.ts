@@ -13,7 +13,7 @@ const MARK = `// session-sync:`;
  * to versions before 1.0, which then never send them.
  */
 const EXTENSION = `${MARK} tells session-sync-hook what happens in Pi, so that it keeps your sessions in git.
-// Written by \`session-sync init\`, which writes it again; \`session-sync uninit\` takes it away.
+// Written by \`session-sync init\`, which writes it again; \`session-sync uninit --everywhere\` takes it away.
 import {spawn} from 'node:child_process';
 
 const EVENTS = ['session_start', 'turn_end', 'agent_end', 'agent_settled', 'session_compact', 'session_tree', 'session_shutdown'];
