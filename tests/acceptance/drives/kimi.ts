@@ -54,12 +54,17 @@ export async function runKimi(machine: Machine, args: Array<string>, {script, cw
 
 /** Context that 2.1.0 makes afresh, and what it puts before pictures of a tool. */
 const CONTEXT = /^\s*<system-reminder>|^Attached media from tool result:$/;
+const COMPACTED = `The conversation so far has been compacted to free up context.`;
 /** What 2.1.0 puts around an output when it sends it: how long it took, that it failed, a note on what was read. */
 const HEAD = /^(?:Wall time: [\d.]+ seconds\n)?(?:<system>ERROR: Tool execution failed\.<\/system>\n)?/;
 const NOTE = /\n<system>[^\n]*<\/system>$/;
 
 export function heardByKimi(body: Body, prompt: string): Array<Heard> {
   const heard = heardByChat(body, prompt, {context: text => CONTEXT.test(text)});
+  // It puts the prompts that a compaction keeps before the summary, others put them behind it: both say the same.
+  const summary = heard.findIndex(item => item.kind === `prompt` && item.text.startsWith(COMPACTED));
+  if (summary > 0)
+    heard.unshift(...heard.splice(summary, 1));
   return heard.map(item => item.kind === `result` ? {...item, text: item.text.replace(HEAD, ``).replace(NOTE, ``)} : item);
 }
 

@@ -1,0 +1,32 @@
+import {findProgram, isFolder, isNewer, mayWrite, versionOf} from '../../system/programs.ts';
+import type {Detection, Machine}                             from '../types.ts';
+
+import {PROVEN, storeOf}                                     from './places.ts';
+
+export async function detect(machine: Machine): Promise<Detection> {
+  const store = storeOf(machine);
+  const binary = await findProgram(machine, `cline`);
+  const version = binary === undefined ? undefined : await versionOf(machine, binary);
+  const there = await isFolder(store);
+
+  const notes: Array<string> = [];
+  if (there && !await mayWrite(store))
+    notes.push(`${store} cannot be written to`);
+  if (binary !== undefined && version === undefined)
+    notes.push(`${binary} --version gave no version`);
+  if (version !== undefined && isNewer(version, PROVEN))
+    notes.push(`Cline ${version} is newer than ${PROVEN}, with which this was tried`);
+
+  return {
+    found: binary !== undefined || there,
+    ...binary === undefined ? {} : {binary},
+    ...version === undefined ? {} : {version},
+    store,
+    notes,
+  };
+}
+
+/** The program, or sessions of it, are on this machine. Starts nothing. */
+export async function present(machine: Machine): Promise<boolean> {
+  return await isFolder(storeOf(machine)) || await findProgram(machine, `cline`) !== undefined;
+}
