@@ -16,7 +16,10 @@ import type {FamilyProgram}    from './drives/_opencode.ts';
 import type {Drive}            from './drives/_drive.ts';
 
 const FULL = [100, 100, 100, 100];
+/** Each start of the real program takes seconds, on a busy machine many. */
+const STEP_MS = 400_000;
 
+const sync = async (machine: Machine) => succeeded(await machine.run(`session-sync`, [`sync`], {timeoutMs: STEP_MS}));
 const here = (machine: Machine) => ({env: machine.env, home: machine.home, platform: process.platform, tmp: machine.env.TMPDIR!});
 const counts = ({prompts, texts, calls, results}: Share) => [prompts, texts, calls, results].map(percent);
 
@@ -61,13 +64,12 @@ export function familyTests(name: string, program: FamilyProgram, drive: Drive, 
         failed = true;
         throw error;
       }
-    });
+    }, STEP_MS);
 
     const shop = async (user: string, project: string) => {
       const machine = await world.machine({user, home: `home/${user}`, project});
       await machine.createProject({'README.md': `# Shop\n`, '.session-sync/config.json': JSON.stringify({version: 1, targets: [agent]})});
       await program.setUp(machine);
-      succeeded(await machine.sessionSync(`init`));
       return machine;
     };
 
@@ -75,7 +77,7 @@ export function familyTests(name: string, program: FamilyProgram, drive: Drive, 
       step(`takes ${fixture} of Claude Code: listed by its title, resumed with all that was said`, async () => {
         const machine = await shop(`user${index}`, await fixtureProject(fixture));
         const id = await placeFixture(machine, fixture);
-        succeeded(await machine.sessionSync(`sync`));
+        await sync(machine);
         const [mirror] = await mirrorsOf(machine, id, agent);
         expect(mirror).toBeDefined();
         expect(await drive.title(machine, mirror!.id)).toBeTruthy();
@@ -96,16 +98,17 @@ export function familyTests(name: string, program: FamilyProgram, drive: Drive, 
           expect(cell.missing, fixture).toEqual([]);
           expect(counts(cell), fixture).toEqual(FULL);
         }
-        succeeded(await alice.sessionSync(`sync`));
+        await sync(alice);
         expect((await alice.git(`for-each-ref`, `--format=%(refname)`, `refs/session-sync/s/`)).split(`\n`)).toHaveLength(drive.fixtures.length);
       });
 
       step(`reach the repository's git through its plugin, while the program runs`, async () => {
+        succeeded(await alice.run(`session-sync`, [`init`], {timeoutMs: STEP_MS}));
         const id = await drive.begin!(alice, `Wie groß ist der Laden? 👋`, [
           {text: `I look.`, calls: [{name: `bash`, input: {command: `echo größe`, description: `Say it`}}]},
           {text: `So big.`},
         ]);
-        await alice.settled(90_000);
+        await alice.settled(STEP_MS);
         const {data} = JSON.parse(succeeded(await alice.sessionSync(`status`, `--all`, `--json`)));
         const {session} = data.sessions.find((one: {nativeId?: string; session: string; title?: string}) => one.nativeId === id || one.title?.includes(`Laden`) || JSON.stringify(one).includes(id));
         const shown = succeeded(await alice.sessionSync(`show`, session, `--text`));
@@ -128,10 +131,10 @@ export function familyTests(name: string, program: FamilyProgram, drive: Drive, 
         const whole = await readFile(file, `utf8`);
         const lines = whole.split(`\n`);
         await writeFile(file, `${lines.slice(0, Math.floor(lines.length / 2)).join(`\n`)}\n`);
-        succeeded(await machine.sessionSync(`sync`));
+        await sync(machine);
         mirror = (await mirrorsOf(machine, id, agent))[0]!.id;
         await writeFile(file, whole);
-        succeeded(await machine.sessionSync(`sync`));
+        await sync(machine);
         expect((await mirrorsOf(machine, id, agent))[0]!.id).toBe(mirror);
         const cell = share(await recordsOf(machine, `claude-code`, id), await drive.receives(machine, mirror));
         expect(cell.missing).toEqual([]);
@@ -145,8 +148,8 @@ export function familyTests(name: string, program: FamilyProgram, drive: Drive, 
         const file = await transcript();
         const last = (await readFile(file, `utf8`)).trimEnd().split(`\n`).map(line => JSON.parse(line)).findLast(line => typeof line.uuid === `string`);
         await appendFile(file, `${JSON.stringify({...last, type: `user`, uuid: `00000000-0000-4000-8000-000000000001`, parentUuid: last.uuid, message: {role: `user`, content: `And then?`}, timestamp: `2026-11-22T10:00:00.000Z`})}\n`);
-        await machine.settled(90_000);
-        succeeded(await machine.sessionSync(`sync`));
+        await machine.settled(STEP_MS);
+        await sync(machine);
         const [next] = await mirrorsOf(machine, id, agent);
         expect(next!.id).not.toBe(mirror);
         expect(JSON.stringify(await drive.receives(machine, next!.id))).toContain(`And then?`);
@@ -156,7 +159,7 @@ export function familyTests(name: string, program: FamilyProgram, drive: Drive, 
       step(`is gone for good when a person deletes it`, async () => {
         const [next] = await mirrorsOf(machine, id, agent);
         await program.must(machine, [`session`, `delete`, next!.id]);
-        succeeded(await machine.sessionSync(`sync`));
+        await sync(machine);
         expect((await program.list(machine)).map(({id}) => id)).not.toContain(next!.id);
         const left = await readdir(path.join(machine.home, `.local`, `state`, `session-sync`, agent, `out`));
         expect(left.filter(file => file.startsWith(next!.id))).toEqual([]);

@@ -22,8 +22,10 @@ type State = {
   seq: number;
   /** The record that the next one follows. */
   at: number;
-  /** Where the live end was said to be. */
-  leaf: number | null;
+  /** The message that the next one follows, as long as nothing was undone. */
+  tip: string | null;
+  /** Where the live end was said to be; `exact`: whatever descends from there. */
+  leaf: {at: number; exact: boolean} | null;
   /** The newest record that did not follow the one before it. */
   forked: number;
   nodes: NodesState;
@@ -52,7 +54,7 @@ export function openReader(_file: Pick<SessionFile, `name` | `stream`>, state?: 
 class Reader implements RecordReader {
   private readonly nodes: Nodes;
   private readonly ledger = new Ledger();
-  private state: Omit<State, `v` | `nodes` | `ledger` | `calls`> = {seq: 0, at: -1, leaf: null, forked: -1, said: {}, compaction: null, idle: false};
+  private state: Omit<State, `v` | `nodes` | `ledger` | `calls`> = {seq: 0, at: -1, tip: null, leaf: null, forked: -1, said: {}, compaction: null, idle: false};
   private calls = new Set<string>();
   private out = NOTHING;
   private cwd: string | undefined;
@@ -142,10 +144,11 @@ class Reader implements RecordReader {
       state.compaction = compaction === undefined ? null : {...compaction, id: shortKey(id), at: state.at};
     state.idle = idle;
     this.nodes.set(shortKey(id), {first: state.seq > from ? from : -1, last: state.at});
+    state.tip = shortKey(id);
 
-    // What was said of the end before holds only for what descends from there.
-    if (moved && state.leaf !== null && state.leaf !== state.at && state.seq > from)
-      this.leaf();
+    // What was said of the end before does not hold for what comes now, or only for what descends from there.
+    if (state.leaf !== null && (state.leaf.exact || moved) && state.seq > from)
+      this.leaf(false);
   }
 
   private newModel(info: JsonObject, id: string, time: string | undefined) {
@@ -181,10 +184,11 @@ class Reader implements RecordReader {
   private goTo(after: Json | undefined, offset: number): boolean {
     const {state} = this;
     const before = state.at;
-    if (after === null)
-      state.at = -1;
-    else if (typeof after === `string`)
-      state.at = this.find(after, offset) ?? state.at;
+    const tip = typeof after === `string` ? shortKey(after) : null;
+    // A title may have come in between.
+    if (tip === state.tip || after !== null && typeof after !== `string`)
+      return false;
+    state.at = after === null ? -1 : this.find(after, offset) ?? state.at;
     return state.at !== before;
   }
 
@@ -199,17 +203,18 @@ class Reader implements RecordReader {
 
   private end(value: JsonObject, offset: number) {
     const at = typeof value.at === `string` ? this.find(value.at, offset) : undefined;
-    if (at === undefined || at < 0 || at === this.state.at)
+    if (at === undefined || at < 0)
       return;
     this.state.at = at;
+    this.state.tip = shortKey(value.at as string);
     this.state.idle = true;
-    this.leaf();
+    this.leaf(true);
   }
 
-  private leaf() {
+  private leaf(exact: boolean) {
     const {state} = this;
-    state.leaf = state.at;
-    this.out.push({seq: state.seq++, kind: `leaf`, at: state.at});
+    state.leaf = {at: state.at, exact};
+    this.out.push({seq: state.seq++, kind: `leaf`, at: state.at, ...exact ? {exact} : {}});
     this.ledger.count(`leaf`);
   }
 
