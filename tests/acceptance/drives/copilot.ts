@@ -1,5 +1,5 @@
 import {randomUUID}            from 'node:crypto';
-import {mkdir, readFile, readdir, writeFile} from 'node:fs/promises';
+import {mkdir, readFile, readdir, rm, writeFile} from 'node:fs/promises';
 import path                    from 'node:path';
 import {fileURLToPath}         from 'node:url';
 
@@ -92,6 +92,11 @@ export function heardByCopilot(body: Body, prompt: string) {
   return heardByChat(body, prompt, {context: text => LABEL.test(text), unwrap: text => text.replace(DATE, ``)});
 }
 
+/** What is asked of a copy must not be told to the worker. */
+async function withoutHooks(machine: Machine) {
+  await rm(path.join(copilotHome(machine), `hooks`), {recursive: true, force: true});
+}
+
 export const copilotDrive: Drive = {
   agent: `copilot`,
   program: `copilot`,
@@ -104,6 +109,7 @@ export const copilotDrive: Drive = {
 
   async receives(machine, id, cwd) {
     return await machine.withCopy(copilotHome(machine), async () => {
+      await withoutHooks(machine);
       const run = await resumeCopilot(machine, id, `continue`, [{text: `Continued.`}], cwd);
       return heardByCopilot(run.requests[0], `continue`);
     });
@@ -111,6 +117,7 @@ export const copilotDrive: Drive = {
 
   async title(machine, id, cwd = machine.project) {
     return await machine.withCopy(copilotHome(machine), async () => {
+      await withoutHooks(machine);
       const asked = [[`initialize`, {protocolVersion: 1, clientCapabilities: {}}], [`session/list`, {cwd}]]
         .map(([method, params], index) => `${JSON.stringify({jsonrpc: `2.0`, id: index + 1, method, params})}\n`).join(``);
       const {stdout, stderr} = await runCopilot(machine, [`--acp`], {cwd, input: asked});
