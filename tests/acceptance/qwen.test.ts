@@ -6,7 +6,7 @@ import {agentById}             from '../../sources/agents/index.ts';
 import type {NeutralRecord}    from '../../sources/interchange/index.ts';
 import {linesOf, readLines}    from '../agents/_battery.ts';
 
-import {LOGO, placeFixture, succeeded, transcriptOf} from './_journey.ts';
+import {LOGO, fixtureProject, placeFixture, succeeded, transcriptOf} from './_journey.ts';
 import {longSession, nastySession, placeTranscript} from './_nasty.ts';
 import {share}                 from './_share.ts';
 import {World}                 from './_world.ts';
@@ -123,8 +123,11 @@ describe.runIf(qwenIsHere())(`Qwen Code`, () => {
 
     test.each([`02-interactive-branch-plan-compact`, `03-interrupted-denied-hooks`, `05-queued-prompt-midturn`])(`tells its model all that follows from %s`, async name => {
       const recorded = await placeFixture(alice, name);
+      const file = transcriptOf(alice, recorded);
+      const elsewhere = path.join(alice.home, await fixtureProject(name));
+      await writeFile(file, (await readFile(file, `utf8`)).replaceAll(`"cwd":"${elsewhere}`, `"cwd":"${alice.project}`));
       succeeded(await alice.sessionSync(`sync`));
-      expectAll(records(`claude-code`, await readFile(transcriptOf(alice, recorded), `utf8`)), await qwenDrive.receives(alice, await mirrorOf(alice, recorded)));
+      expectAll(records(`claude-code`, await readFile(file, `utf8`)), await qwenDrive.receives(alice, await mirrorOf(alice, recorded)));
     });
 
     test(`is not written to while a terminal has the session open`, async () => {

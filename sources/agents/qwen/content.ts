@@ -38,10 +38,11 @@ function jsonOf(value: Json | undefined) {
   return value === undefined || value === null ? `` : JSON.stringify(value);
 }
 
-export type Compressed = {summary: string; calls: Set<string>};
+/** `beside`: what is put beside the summary, files that were read last and the like. */
+export type Compressed = {summary: string; beside: string; calls: Set<string>};
 
 /**
- * What a `chat_compression` says: a summary, with the files that were read anew beside it, and the calls that are kept.
+ * What a `chat_compression` says: a summary, and the calls that are kept.
  * Null where it holds no summary: the quick way only takes old outputs out, the rest stays word for word (0.24.4).
  */
 export function compressed(history: Json | undefined): Compressed | null {
@@ -53,10 +54,12 @@ export function compressed(history: Json | undefined): Compressed | null {
   if (first?.role !== `user` || second?.role !== `model` || stringAt(parts(second)[0], `text`) !== ACKNOWLEDGED)
     return null;
 
-  const texts = contents.filter(({role}) => role === `user`).flatMap(parts).flatMap(part => typeof part.text === `string` ? [part.text] : []);
-  const summary = texts.map(text => text.endsWith(`\n\n${TRAILER}`) ? text.slice(0, -TRAILER.length - 2) : text).join(`\n\n`);
+  const texts = (some: Array<JsonObject>) => some.flatMap(part => typeof part.text === `string` ? [part.text] : []).join(`\n\n`);
+  const text = texts(parts(first));
+  const summary = text.endsWith(`\n\n${TRAILER}`) ? text.slice(0, -TRAILER.length - 2) : text;
+  const beside = texts(contents.slice(2).filter(({role}) => role === `user`).flatMap(parts));
   const calls = contents.flatMap(parts).flatMap(part => stringAt(objectAt(part, `functionCall`), `id`) ?? []);
-  return {summary, calls: new Set(calls)};
+  return {summary, beside, calls: new Set(calls)};
 }
 
 const CONTEXT = /^\s*<qwen:user-prompt-submit-context>\n[\s\S]*\n<\/qwen:user-prompt-submit-context>\s*$/;

@@ -4,6 +4,7 @@ import {NeedsFullRead}                                                          
 import type {ReaderFacts, RecordReader, SessionFile, SourceLine}                 from '../types.ts';
 
 import {compressed, isHookContext, messageParts, partsOf, responseParts}         from './content.ts';
+import type {Compressed}                                                         from './content.ts';
 import {toolOf}                                                                  from './kinds.ts';
 import {planAfter, resultFields}                                                 from './results.ts';
 import {Stream}                                                                  from './stream.ts';
@@ -274,7 +275,7 @@ class Reader implements RecordReader {
     }
   }
 
-  private compaction(line: Line, {summary, calls}: {summary: string; calls: Set<string>}, info: JsonObject | undefined) {
+  private compaction(line: Line, {summary, beside, calls}: Compressed, info: JsonObject | undefined) {
     const {stream} = this;
     const keep = stream.calls.all().filter(({call}) => calls.has(call)).map(({seq}) => seq);
     const tokens = info?.originalTokenCount;
@@ -285,6 +286,8 @@ class Reader implements RecordReader {
       ...keep.length > 0 ? {keep} : {},
       ...typeof tokens === `number` && Number.isInteger(tokens) && tokens > 0 ? {tokensBefore: tokens} : {},
     });
+    if (beside.trim() !== ``)
+      stream.own(line, {kind: `note`, what: `restored-context`, visible: true, text: beside});
     this.typed = null;
   }
 

@@ -40,6 +40,8 @@ export async function runQwen(machine: Machine, args: Array<string>, {script, cw
     let interrupted: Promise<void> | undefined;
     const outcome = await machine.run(`qwen`, [...args, `--yolo`], {
       cwd: cwd ?? machine.project,
+      // A start takes four seconds of one processor, and the suite keeps all of them busy.
+      timeoutMs: 110_000,
       env: {
         OPENAI_API_KEY: `sk-none`,
         OPENAI_BASE_URL: `${model.url}/v1`,

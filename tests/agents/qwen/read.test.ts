@@ -72,8 +72,9 @@ describe(`recorded sessions`, () => {
     expect(records.some(record => record.kind === `result` && record.content.some(part => part.type === `image` && part.mediaType === `image/jpeg`))).toBe(true);
     expect(records.find(record => record.kind === `result` && record.interrupted)).toMatchObject({error: true, interrupted: true});
     expect(records.find(record => record.kind === `compaction`)).toMatchObject({
-      summary: expect.stringMatching(/^<state_snapshot>The logo is red; the person waits\.<\/state_snapshot>\n\nRecent visual snapshots/), trigger: `manual`, tokensBefore: 5000,
+      summary: `<state_snapshot>The logo is red; the person waits.</state_snapshot>`, trigger: `manual`, tokensBefore: 5000,
     });
+    expect(records.find(record => record.kind === `note`)).toMatchObject({what: `restored-context`, visible: true, text: expect.stringMatching(/^Recent visual snapshots/)});
     expect(brief(records).slice(-2)).toEqual([`prompt Thanks!`, `reply You are welcome.`]);
   });
 });
