@@ -1,4 +1,4 @@
-import {appendFile, readFile, readdir, writeFile} from 'node:fs/promises';
+import {appendFile, mkdir, readFile, readdir, realpath, symlink, writeFile} from 'node:fs/promises';
 import path                    from 'node:path';
 import {afterAll, beforeAll, describe, expect, test} from 'vitest';
 
@@ -69,7 +69,14 @@ export function familyTests(name: string, program: FamilyProgram, drive: Drive, 
     const shop = async (user: string, project: string) => {
       const machine = await world.machine({user, home: `home/${user}`, project});
       await machine.createProject({'README.md': `# Shop\n`, '.session-sync/config.json': JSON.stringify({version: 1, targets: [agent]})});
+      // The other agents are not on this machine: each costs a start for its version.
+      const bin = path.join(world.root, `bin-${user}`);
+      await mkdir(bin);
+      for (const name of [`session-sync`, `session-sync-hook`, `session-sync-worker`, `node`, agent])
+        await symlink(await realpath(path.join(world.bin, name)), path.join(bin, name));
+      machine.env.PATH = `${bin}:/usr/bin:/bin`;
       await program.setUp(machine);
+      succeeded(await machine.run(`session-sync`, [`init`], {timeoutMs: STEP_MS}));
       return machine;
     };
 
@@ -103,7 +110,6 @@ export function familyTests(name: string, program: FamilyProgram, drive: Drive, 
       });
 
       step(`reach the repository's git through its plugin, while the program runs`, async () => {
-        succeeded(await alice.run(`session-sync`, [`init`], {timeoutMs: STEP_MS}));
         const id = await drive.begin!(alice, `Wie groß ist der Laden? 👋`, [
           {text: `I look.`, calls: [{name: `bash`, input: {command: `echo größe`, description: `Say it`}}]},
           {text: `So big.`},
