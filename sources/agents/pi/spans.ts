@@ -19,6 +19,11 @@ export class Spans {
       this.spans.shift();
   }
 
+  /** The last line is not on the way to what follows. */
+  drop() {
+    this.spans.pop();
+  }
+
   /** Pi keeps a stretch up to the compaction; what lies within and is not kept has to be taken out of it one by one. */
   keep(seqs: Array<number>): Kept {
     const wanted = new Set(seqs);

@@ -19,6 +19,8 @@ export type State = {
   title?: {text: string; custom: boolean};
   /** An answer that may still go on: Pi wants its texts and calls in one message. */
   answer: Array<ReplyRecord | CallRecord>;
+  /** Where its first `count` records stand already, as the last line, and the line that this one follows. */
+  begun?: {parent: number; count: number};
   open: Array<OpenCall>;
   /** What came while calls were open, and has to stand after their results. */
   queue: Array<NeutralRecord>;

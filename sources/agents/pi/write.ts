@@ -1,7 +1,7 @@
 import {Fidelity, MISSING_RESULT}                                            from '../../interchange/index.ts';
 import type {CallRecord, CompactionRecord, FidelityReport, InterruptRecord}  from '../../interchange/index.ts';
 import type {Json, NeutralRecord, NoteRecord, PromptRecord}                  from '../../interchange/index.ts';
-import type {ResultRecord, TitleRecord}                                      from '../../interchange/index.ts';
+import type {ReplyRecord, ResultRecord, TitleRecord}                         from '../../interchange/index.ts';
 import {apiName}                                                             from '../codex/names.ts';
 import type {RecordWriter, WriterTarget}                                     from '../types.ts';
 
@@ -29,7 +29,9 @@ type Outcome = Array<string> | {dropped: string};
  *
  * All texts and calls of an answer stand in one message, and the results of its calls right after it: Pi makes up a
  * result for every call that has none when the next message comes (1.5.2), and some providers refuse an answer in two.
- * So an answer is written when it is known to be over, and what comes between its results waits for the last of them.
+ * So calls are written when the answer is known to be over, and what comes between its results waits for the last of
+ * them. A text is written at once, because nothing may ever follow it; where the answer turns out to go on, the whole
+ * answer is written as another branch from the same place, and the first try is no longer on the way to the end.
  */
 export class PiWriter implements RecordWriter {
   private readonly state: State;
@@ -108,10 +110,11 @@ export class PiWriter implements RecordWriter {
       return this.count(record, {dropped: `empty`});
     }
 
-    const goesOn = (record.kind === `reply` || record.kind === `call`) && (answer.length === 0 || answer[0]!.message === record.message);
-    if (goesOn) {
+    if ((record.kind === `reply` || record.kind === `call`) && (answer.length === 0 || isSameAnswer(answer[0]!, record))) {
       this.see(record);
       answer.push(record);
+      if (record.kind === `reply`)
+        this.writeAnswer();
       if (record.kind === `reply` && (record.final || record.partial || record.error) || sizeOf(answer) > WAITING)
         this.closeAnswer();
       return;
@@ -153,30 +156,47 @@ export class PiWriter implements RecordWriter {
   }
 
   private closeAnswer() {
-    const answer = this.state.answer.splice(0);
+    const {answer, begun} = this.state;
     if (answer.length === 0)
       return;
 
-    const calls: Array<OpenCall> = [];
-    const content = answer.map((record): Json => {
+    if (begun?.count !== answer.length)
+      this.writeAnswer();
+    for (const record of answer) {
       if (record.kind === `reply`) {
         this.fidelity.kept();
-        return {type: `text`, text: record.text};
+        continue;
       }
+      const {name, reduced} = this.shape(record);
+      this.count(record, reduced === undefined ? [] : [reduced]);
+      this.state.open.push({call: record.call, name, line: this.state.lines});
+    }
+    this.state.answer = [];
+    delete this.state.begun;
+  }
+
+  /** What there is of the answer, instead of what was written of it before. */
+  private writeAnswer() {
+    const {answer, begun} = this.state;
+    const parent = begun?.parent ?? this.state.lines;
+    if (begun !== undefined)
+      this.spans.drop();
+
+    const content = answer.map((record): Json => {
+      if (record.kind === `reply`)
+        return {type: `text`, text: record.text};
       const {name, arguments: input} = this.shape(record);
-      calls.push({call: record.call, name, line: this.state.lines + 1});
       return {type: `toolCall`, id: apiName(record.call), name, arguments: input};
     });
+    const calls = answer.some(({kind}) => kind === `call`);
     const model = answer.find(record => record.model !== undefined)?.model;
-    this.message(assistant(content, this.target.header.agent.id, model, calls.length > 0), {seqs: answer.map(({seq}) => seq)});
-    this.state.open.push(...calls);
+    this.message(assistant(content, this.target.header.agent.id, model, calls), {seqs: answer.map(({seq}) => seq)}, parent);
+    this.state.begun = {parent, count: answer.length};
   }
 
   private shape(record: CallRecord) {
     const {cwd} = this.state;
-    const shaped = shapeCall(record, cwd === undefined || cwd === this.target.cwd ? undefined : cwd);
-    this.count(record, shaped.reduced === undefined ? [] : [shaped.reduced]);
-    return shaped;
+    return shapeCall(record, cwd === undefined || cwd === this.target.cwd ? undefined : cwd);
   }
 
   private result(record: ResultRecord, open: OpenCall) {
@@ -252,13 +272,13 @@ export class PiWriter implements RecordWriter {
     return [];
   }
 
-  private message(fields: Fields, span: Omit<Span, `line`>) {
-    this.line(message(fields, this.time()), span);
+  private message(fields: Fields, span: Omit<Span, `line`>, parent?: number) {
+    this.line(message(fields, this.time()), span, parent);
   }
 
   /** `span`: for lines that the model sees. */
-  private line(fields: Fields, span?: Omit<Span, `line`>) {
-    const parentId = idOf(this.state.lines);
+  private line(fields: Fields, span?: Omit<Span, `line`>, parent = this.state.lines) {
+    const parentId = idOf(parent);
     this.state.lines += 1;
     this.text += entryLine(fields, {id: idOf(this.state.lines), parentId, timestamp: this.time()});
     if (span !== undefined)
@@ -295,6 +315,11 @@ export class PiWriter implements RecordWriter {
 /** Pi's own ids are 8 hex digits; those of lines that are counted never meet. */
 function idOf(line: number) {
   return line.toString(16).padStart(8, `0`);
+}
+
+/** Without a name for the answer, two texts are two answers. */
+function isSameAnswer(first: ReplyRecord | CallRecord, record: ReplyRecord | CallRecord) {
+  return first.message === record.message && (record.kind === `call` || record.message !== undefined);
 }
 
 function sizeOf(records: Array<NeutralRecord>) {

@@ -13,7 +13,7 @@ const reply = (value: string, more: object = {}): Unplaced => ({kind: `reply`, t
 const shell = (call: string, more: object = {}): Unplaced => ({kind: `call`, call, name: `Bash`, tool: `shell`, args: {command: call}, input: {command: call}, message: `m`, ...more});
 const result = (call: string, more: object = {}): Unplaced => ({kind: `result`, call, content: text(`out of ${call}`), ...more});
 /** Role or type of each line, with what it says. */
-const shown = (lines: ReturnType<typeof write>[`lines`]) => lines.map(({type, message, content}) => type !== `message` ? [type, content]
+const shown = (lines: ReturnType<typeof write>[`lines`]) => lines.filter(({id}) => id === lines.at(-1).id || lines.some(({parentId}) => parentId === id)).map(({type, message, content}) => type !== `message` ? [type, content]
   : [message.role, ...message.content.map((block: {text?: string; id?: string}) => block.text ?? block.id)]);
 
 describe(`lines`, () => {
@@ -30,14 +30,15 @@ describe(`lines`, () => {
     const usage = {input: 0, output: 0, cacheRead: 0, cacheWrite: 0, totalTokens: 0, cost: {input: 0, output: 0, cacheRead: 0, cacheWrite: 0, total: 0}};
     expect(lines).toEqual([
       {type: `message`, id: `00000001`, parentId: `00000000`, timestamp: `2026-11-20T10:00:00.000Z`, message: {role: `user`, content: text(`Look`), timestamp: 1_795_168_800_000}},
-      {type: `message`, id: `00000002`, parentId: `00000001`, timestamp: `2026-11-20T10:00:03.000Z`, message: {
+      {type: `message`, id: `00000002`, parentId: `00000001`, timestamp: `2026-11-20T10:00:01.000Z`, message: {role: `assistant`, content: text(`I look.`), api: `session-sync`, provider: `claude-code`, model: `claude-x`, usage, stopReason: `stop`, timestamp: 1_795_168_801_000}},
+      {type: `message`, id: `00000003`, parentId: `00000001`, timestamp: `2026-11-20T10:00:03.000Z`, message: {
         role: `assistant`,
         content: [...text(`I look.`), {type: `toolCall`, id: `t1`, name: `bash`, arguments: {command: `t1`}}, {type: `toolCall`, id: `t2`, name: `bash`, arguments: {command: `t2`}}],
         api: `session-sync`, provider: `claude-code`, model: `claude-x`, usage, stopReason: `toolUse`, timestamp: 1_795_168_803_000,
       }},
-      {type: `message`, id: `00000003`, parentId: `00000002`, timestamp: `2026-11-20T10:00:04.000Z`, message: {role: `toolResult`, toolCallId: `t1`, toolName: `bash`, content: text(`out of t1`), isError: false, timestamp: 1_795_168_804_000}},
-      {type: `message`, id: `00000004`, parentId: `00000003`, timestamp: `2026-11-20T10:00:05.000Z`, message: {role: `toolResult`, toolCallId: `t2`, toolName: `bash`, content: [...text(`out of t2`), ...text(`Command exited with code 3`)], isError: true, timestamp: 1_795_168_805_000}},
-      {type: `message`, id: `00000005`, parentId: `00000004`, timestamp: `2026-11-20T10:00:06.000Z`, message: {role: `assistant`, content: text(`Done.`), api: `session-sync`, provider: `claude-code`, model: `claude-code`, usage, stopReason: `stop`, timestamp: 1_795_168_806_000}},
+      {type: `message`, id: `00000004`, parentId: `00000003`, timestamp: `2026-11-20T10:00:04.000Z`, message: {role: `toolResult`, toolCallId: `t1`, toolName: `bash`, content: text(`out of t1`), isError: false, timestamp: 1_795_168_804_000}},
+      {type: `message`, id: `00000005`, parentId: `00000004`, timestamp: `2026-11-20T10:00:05.000Z`, message: {role: `toolResult`, toolCallId: `t2`, toolName: `bash`, content: [...text(`out of t2`), ...text(`Command exited with code 3`)], isError: true, timestamp: 1_795_168_805_000}},
+      {type: `message`, id: `00000006`, parentId: `00000005`, timestamp: `2026-11-20T10:00:06.000Z`, message: {role: `assistant`, content: text(`Done.`), api: `session-sync`, provider: `claude-code`, model: `claude-code`, usage, stopReason: `stop`, timestamp: 1_795_168_806_000}},
     ]);
     expect(writer.report()).toEqual({kept: 7, reduced: 0, dropped: 0, items: []});
     expect(writer.updated()).toBe(`2026-11-20T10:00:06.000Z`);
@@ -90,10 +91,13 @@ describe(`order`, () => {
     expect(writer.report().items.map(({reason}) => reason)).toEqual([`came when its call had been given up`, `its call is not in this history`]);
   });
 
-  it(`an answer without an end is written when something else follows, or when the session is closed`, () => {
-    const records = place(prompt(`Go`), reply(`I begin`, {final: undefined}));
-    expect(shown(write(records).lines)).toEqual([[`user`, `Go`]]);
-    expect(shown(write(records, {end: true}).lines)).toEqual([[`user`, `Go`], [`assistant`, `I begin`]]);
+  it(`a text is there at once, a call when its answer is over; the model gets the answer in one`, () => {
+    const records = place(prompt(`Go`), reply(`I begin`, {final: undefined}), reply(`and say more`, {final: undefined}), shell(`a`));
+    expect(shown(write(records.slice(0, 2)).lines)).toEqual([[`user`, `Go`], [`assistant`, `I begin`]]);
+    expect(shown(write(records).lines)).toEqual([[`user`, `Go`], [`assistant`, `I begin`, `and say more`]]);
+    expect(shown(write(records, {end: true}).lines)).toEqual([[`user`, `Go`], [`assistant`, `I begin`, `and say more`, `a`], [`toolResult`, MISSING_RESULT]]);
+    const unnamed = place(prompt(`Go`), reply(`one`, {final: undefined, message: undefined}), reply(`two`, {final: undefined, message: undefined}));
+    expect(shown(write(unnamed).lines)).toEqual([[`user`, `Go`], [`assistant`, `one`], [`assistant`, `two`]]);
     for (const how of [`partial`, `error`, `final`])
       expect(shown(write(place(prompt(`Go`), reply(`I begin`, {final: undefined, [how]: true}))).lines)).toEqual([[`user`, `Go`], [`assistant`, `I begin`]]);
   });
