@@ -38,25 +38,36 @@ function orNull(text: string) {
   return text === `` ? null : text;
 }
 
-/** How many records of each kind are in one history and not, in this order, in the other; the first of them in words. */
+/**
+ * How many records of each kind are in one history and not, in the same order, in the other (by the longest common
+ * subsequence: no other way to match them loses fewer); the first of them in words.
+ */
 export function lost(records: Array<NeutralRecord>, back: Array<NeutralRecord>): {[kind in Essential]: {count: number; first?: string}} {
+  const of = (some: Array<NeutralRecord>, kind: Essential) => some.flatMap(record => record.kind === kind ? [essenceOf(record)] : []).filter(essence => essence !== null);
   return Object.fromEntries(ESSENTIAL.map(kind => {
-    const there = back.filter(record => record.kind === kind).map(essenceOf);
-    let at = 0;
-    let count = 0;
-    let first: string | undefined;
-    for (const record of records) {
-      const wanted = record.kind === kind ? essenceOf(record) : null;
-      if (wanted === null)
-        continue;
-      const index = there.findIndex((essence, place) => place >= at && essence === wanted);
-      if (index === -1) {
-        count += 1;
-        first ??= wanted;
-      } else {
-        at = index + 1;
-      }
-    }
-    return [kind, {count, ...first !== undefined ? {first} : {}}];
+    const unmatched = missingFrom(of(records, kind), of(back, kind));
+    return [kind, {count: unmatched.length, ...unmatched.length > 0 ? {first: unmatched[0]} : {}}];
   })) as {[kind in Essential]: {count: number; first?: string}};
+}
+
+function missingFrom(wanted: Array<string>, there: Array<string>): Array<string> {
+  // longest[i][j]: length of the longest common subsequence of what follows i and what follows j.
+  const longest = Array.from({length: wanted.length + 1}, () => new Uint32Array(there.length + 1));
+  for (let i = wanted.length - 1; i >= 0; i--)
+    for (let j = there.length - 1; j >= 0; j--)
+      longest[i]![j] = wanted[i] === there[j] ? longest[i + 1]![j + 1]! + 1 : Math.max(longest[i + 1]![j]!, longest[i]![j + 1]!);
+
+  const missing: Array<string> = [];
+  for (let i = 0, j = 0; i < wanted.length;) {
+    if (j < there.length && wanted[i] === there[j]) {
+      i += 1;
+      j += 1;
+    } else if (j < there.length && longest[i]![j + 1]! >= longest[i + 1]![j]!) {
+      j += 1;
+    } else {
+      missing.push(wanted[i]!);
+      i += 1;
+    }
+  }
+  return missing;
 }
