@@ -112,21 +112,19 @@ function ownCall(record: CallRecord, context: CallContext): Call | undefined {
   const patch = record.name === `apply_patch` && (record.tool === `edit` || record.tool === `write`) ? record : undefined;
   const display: Display = patch === undefined ? toolDisplay(context.agent, record.name, record.input)
     : {as: `patch`, changes: {[absoluteIn(context.cwd, patch.args.path)]: patch.tool === `edit` ? editChange(patch.args.edits) : addChange(patch.args.content)}};
-  return {item, custom: true, display, shell: false};
-}
-
-function nativeCall(record: CallRecord, {agent}: CallContext): Call {
-  const call = functionCall(record, record.name, saying(record), toolDisplay(agent, record.name, record.input));
-  return apiName(record.name) === record.name ? call : {...call, reduced: `its name is written as the API takes names`};
+  const hidden = patch === undefined && record.tool !== `other`;
+  return {item, custom: true, display, shell: false, ...hidden ? {reduced: `what a script did stands in the script only`} : {}};
 }
 
 /** The native arguments, with the normal ones beside them where those alone do not say what the call does. */
-function saying(record: CallRecord): Json {
-  const {input, args} = record;
-  if (args === undefined || isKnownAgain(record, record.name, input))
-    return input;
-  const more = {...isObject(input) ? input : {}, ...args as {[key: string]: Json}};
-  return isKnownAgain(record, record.name, more) ? more : input;
+function nativeCall(record: CallRecord, {agent}: CallContext): Call {
+  const {name, input, args} = record;
+  const more = {...isObject(input) ? input : {}, ...args as {[key: string]: Json} | undefined};
+  const said = isKnownAgain(record, name, input) ? input : isKnownAgain(record, name, more) ? more : undefined;
+  const call = functionCall(record, name, said ?? input, toolDisplay(agent, name, input));
+  if (apiName(name) !== name)
+    return {...call, reduced: `its name is written as the API takes names`};
+  return said === undefined ? {...call, reduced: `what it does stands in its own name and arguments only`} : call;
 }
 
 /**
