@@ -30,7 +30,7 @@ type Said = {id: string; text: string; calls: Array<string>; reasoned: boolean};
 
 type ReaderState = {
   v: number; seq: number; sequence: SequenceState; calls: CallsState; ledger: LedgerState;
-  said: Said | null; model: string | null; title: string | null; previous: string; idle: boolean;
+  said: Said | null; model: string | null; title: string | null; previous: string; idle: boolean; restarted: boolean;
 };
 
 /** See `SourceAdapter.openReader`. With a `state` of another version, the reader's first `push` asks for a full read. */
@@ -61,6 +61,8 @@ class Reader implements RecordReader {
   /** Kind of the last record. */
   private previous = ``;
   private idle = false;
+  /** A second first line came: a resume whose empty file has the name of this one begins again in it (0.61.0, within a minute). */
+  private restarted = false;
 
   constructor(unbounded: boolean) {
     this.sequence = new Sequence(unbounded);
@@ -84,6 +86,7 @@ class Reader implements RecordReader {
         this.list(value.$set.messages.filter(isMessage).map(messageOf));
     } else if (typeof value.sessionId === `string` && typeof value.projectHash === `string`) {
       this.ledger.ignore(`metadata`);
+      this.restarted = this.seq > 0;
       this.metadata(value);
       for (const message of Array.isArray(value.messages) ? value.messages.filter(isMessage) : [])
         this.message(messageOf(message), line);
@@ -105,7 +108,7 @@ class Reader implements RecordReader {
   save(): Json {
     const state: ReaderState = {
       v: VERSION, seq: this.seq, sequence: this.sequence.save(), calls: this.calls.save(), ledger: this.ledger.save(),
-      said: this.said === null ? null : {...this.said, calls: [...this.said.calls]}, model: this.model, title: this.title, previous: this.previous, idle: this.idle,
+      said: this.said === null ? null : {...this.said, calls: [...this.said.calls]}, model: this.model, title: this.title, previous: this.previous, idle: this.idle, restarted: this.restarted,
     };
     return state as unknown as Json;
   }
@@ -120,8 +123,8 @@ class Reader implements RecordReader {
       this.sequence.restore(state.sequence);
       this.calls.restore(state.calls);
       this.ledger.restore(state.ledger);
-      const {seq, said, model, title, previous, idle} = state;
-      Object.assign(this, {seq, said: said && {...said, calls: [...said.calls]}, model, title, previous, idle});
+      const {seq, said, model, title, previous, idle, restarted} = state;
+      Object.assign(this, {seq, said: said && {...said, calls: [...said.calls]}, model, title, previous, idle, restarted});
       return true;
     } catch {
       return false;
@@ -140,6 +143,10 @@ class Reader implements RecordReader {
 
   private message(message: Message, line: SourceLine) {
     this.ledger.see({timestamp: message.time ?? null});
+    if (this.restarted && message.digest !== ``) {
+      this.restarted = false;
+      this.branch(this.sequence.clear(), `begun again`);
+    }
     const known = this.sequence.recent(message.id);
     if (known === undefined)
       this.append(message);
@@ -191,6 +198,10 @@ class Reader implements RecordReader {
 
   private list(messages: Array<Message>) {
     const said = messages.filter(({digest}) => digest !== ``);
+    // The history that was taken up comes in the next list.
+    if (this.restarted && said.length === 0)
+      return;
+    this.restarted = false;
     const [first] = said;
     if (first !== undefined && first.type === `user` && isSnapshot(first.text) && first.digest !== this.sequence.first) {
       this.compaction(messages, said);

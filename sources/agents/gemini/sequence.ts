@@ -85,6 +85,13 @@ export class Sequence {
     return this.truncate(Math.max(at, 0));
   }
 
+  /** Takes back everything. */
+  clear(): number {
+    this.cut = null;
+    this.base = -1;
+    return this.truncate(0);
+  }
+
   before(entry: Entry): number {
     return this.truncate(this.entries.indexOf(entry));
   }
