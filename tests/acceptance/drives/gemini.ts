@@ -38,7 +38,7 @@ export async function runGemini(machine: Machine, args: Array<string>, script: S
   try {
     const outcome = await machine.run(`gemini`, args, {
       cwd,
-      timeoutMs: 60_000,
+      timeoutMs: 120_000,
       env: {
         GEMINI_API_KEY: `none`,
         GOOGLE_GEMINI_BASE_URL: model.url,
