@@ -7,10 +7,10 @@ export type Counted = `prompts` | `texts` | `calls` | `results`;
 /** How many of a session's prompts, texts, calls and results a model was told, of how many; and in words what it was not. */
 export type Share = {[kind in Counted]: {told: number; of: number}} & {missing: Array<string>};
 
-type CallRecord = NeutralRecord & {kind: `call`};
+export type CallRecord = NeutralRecord & {kind: `call`};
 
 /** Tools whose success each agent reports in its own words; that there is a result at all is what counts then. */
-const OWN_WORDS: ReadonlySet<string> = new Set([`edit`, `write`, `plan`]);
+export const OWN_WORDS: ReadonlySet<string> = new Set([`edit`, `write`, `plan`]);
 
 /**
  * How much of a session reached a model: everything since its last compaction, in order and once. Prompts and texts by
@@ -106,7 +106,7 @@ export function percent({told, of}: {told: number; of: number}): number {
   return of === 0 ? 100 : Math.floor(100 * told / of);
 }
 
-function sameCall(record: CallRecord, item: Heard & {kind: `call`}): boolean {
+export function sameCall(record: CallRecord, item: Heard & {kind: `call`}): boolean {
   const there = strings(item.input).join(`\n`);
   const wanted = record.args === undefined ? strings(record.input) : argumentsOf(record);
   return wanted.flatMap(value => value.split(`\n`)).every(line => {
@@ -149,7 +149,7 @@ function textOf(record: NeutralRecord & {kind: `result`}): string {
 }
 
 /** Every line, in order; of an output that the target cuts, its begin and its end. */
-function sameOutput(record: NeutralRecord & {kind: `result`}, told: string): boolean {
+export function sameOutput(record: NeutralRecord & {kind: `result`}, told: string): boolean {
   const lines = outputLines(textOf(record));
   const there = outputLines(told);
   if (lines.length > 200 && /truncated|omitted|cut|masked|cleared/i.test(told))
@@ -173,7 +173,7 @@ function outputLines(text: string): Array<string> {
   return text.split(`\n`).map(line => line.replace(/^\s*\d+[\t→:|]\s?/, ``).replace(/<\/?tool_use_error>/g, ``).trim()).filter(line => line !== ``);
 }
 
-function plain(text: string): string {
+export function plain(text: string): string {
   return text.replace(/<system-reminder>[\s\S]*?<\/system-reminder>/g, ``).replace(/\u200b/g, ``).replace(/[ \t\r]+$/gm, ``).trim();
 }
 

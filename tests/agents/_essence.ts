@@ -1,68 +1,64 @@
-import type {NeutralRecord, RecordKind} from '../../sources/interchange/index.ts';
+import type {NeutralRecord, RecordKind}                    from '../../sources/interchange/index.ts';
+import {OWN_WORDS, plain, sameCall, sameOutput}            from '../acceptance/_share.ts';
+import type {CallRecord}                                   from '../acceptance/_share.ts';
 
 /** Kinds whose loss must be named in a fidelity report. */
 export const ESSENTIAL = [`prompt`, `reply`, `call`, `result`] as const satisfies Array<RecordKind>;
 export type Essential = typeof ESSENTIAL[number];
 
-/** What a person would call the same record, whatever agent it has been through; null where there is nothing in it. */
-export function essenceOf(record: NeutralRecord): string | null {
-  switch (record.kind) {
-    case `prompt`: return orNull(plain(record.content.flatMap(part => part.type === `text` ? [part.text] : []).join(`\n`)));
-    case `reply`: return orNull(plain(record.text));
-    case `call`: return callEssence(record);
-    case `result`: return plain(record.content.flatMap(part => part.type === `text` ? [part.text] : []).join(`\n`));
-    default: return null;
-  }
-}
-
-function callEssence(record: NeutralRecord & {kind: `call`}): string {
-  switch (record.tool) {
-    case `shell`:  return `shell ${plain(record.args.command)}`;
-    case `read`:   return `read ${plain(record.args.path)}`;
-    case `edit`:   return `edit ${plain(record.args.path)}`;
-    case `write`:  return `write ${plain(record.args.path)}`;
-    case `search`: return `search ${plain(record.args.pattern)}`;
-    case `fetch`:  return `fetch ${plain(record.args.url ?? record.args.query ?? ``)}`;
-    case `plan`:   return `plan ${(record.args.items ?? []).map(item => plain(item.step)).join(`; `)}${plain(record.args.text ?? ``)}`;
-    case `agent`:  return `agent ${plain(record.args.prompt)}`;
-    case `mcp`:    return `mcp ${record.args.server}/${record.args.tool} ${JSON.stringify(record.args.arguments)}`;
-    default:       return `${record.name} ${JSON.stringify(record.input)}`;
-  }
-}
-
-function plain(text: string) {
-  return text.toWellFormed().replace(/\u200b/g, ``).replace(/\r\n?/g, `\n`).trim();
-}
-
-function orNull(text: string) {
-  return text === `` ? null : text;
-}
+type ResultRecord = NeutralRecord & {kind: `result`};
 
 /**
  * How many records of each kind are in one history and not, in the same order, in the other (by the longest common
  * subsequence: no other way to match them loses fewer); the first of them in words.
  */
 export function lost(records: Array<NeutralRecord>, back: Array<NeutralRecord>): {[kind in Essential]: {count: number; first?: string}} {
-  const of = (some: Array<NeutralRecord>, kind: Essential) => some.flatMap(record => record.kind === kind ? [essenceOf(record)] : []).filter(essence => essence !== null);
+  const calls = new Map(records.flatMap(record => record.kind === `call` ? [[record.call, record]] : []));
   return Object.fromEntries(ESSENTIAL.map(kind => {
-    const unmatched = missingFrom(of(records, kind), of(back, kind));
-    return [kind, {count: unmatched.length, ...unmatched.length > 0 ? {first: unmatched[0]} : {}}];
+    const wanted = records.filter(record => record.kind === kind && hasSubstance(record));
+    const unmatched = missingFrom(wanted, back.filter(record => record.kind === kind), (one, other) => isSame(one, other, calls));
+    return [kind, {count: unmatched.length, ...unmatched.length > 0 ? {first: JSON.stringify(unmatched[0]).slice(0, 200)} : {}}];
   })) as {[kind in Essential]: {count: number; first?: string}};
 }
 
-function missingFrom(wanted: Array<string>, there: Array<string>): Array<string> {
+function hasSubstance(record: NeutralRecord) {
+  return record.kind === `prompt` || record.kind === `reply` ? wordsOf(record) !== `` : true;
+}
+
+/** Would a person say that this is the same, whatever the agent adds of its own? */
+function isSame(record: NeutralRecord, other: NeutralRecord, calls: Map<string, CallRecord>): boolean {
+  if (record.kind === `call` && other.kind === `call`)
+    return sameCall(record, {kind: `call`, id: other.call, name: other.name, input: [other.args, other.input]});
+  if (record.kind === `result` && other.kind === `result`)
+    return record.error !== true && OWN_WORDS.has(calls.get(record.call)?.tool ?? ``) || sameOutput(whole(record), wordsOf(other));
+  return wordsOf(other).includes(wordsOf(record));
+}
+
+function whole(record: ResultRecord): ResultRecord {
+  return {...record, content: record.content.map(part => part.type === `text` ? {...part, text: part.text.toWellFormed()} : part)};
+}
+
+function wordsOf(record: NeutralRecord): string {
+  const text = record.kind === `reply` ? record.text
+    : record.kind === `prompt` || record.kind === `result` ? record.content.flatMap(part => part.type === `text` ? [part.text] : []).join(`\n`)
+      : ``;
+  return plain(text.toWellFormed().replace(/\r\n?/g, `\n`));
+}
+
+function missingFrom<T>(wanted: Array<T>, there: Array<T>, same: (one: T, other: T) => boolean): Array<T> {
+  const matches = wanted.map(one => there.map(other => same(one, other)));
   // longest[i][j]: length of the longest common subsequence of what follows i and what follows j.
   const longest = Array.from({length: wanted.length + 1}, () => new Uint32Array(there.length + 1));
   for (let i = wanted.length - 1; i >= 0; i--)
     for (let j = there.length - 1; j >= 0; j--)
-      longest[i]![j] = wanted[i] === there[j] ? longest[i + 1]![j + 1]! + 1 : Math.max(longest[i + 1]![j]!, longest[i]![j + 1]!);
+      longest[i]![j] = Math.max(longest[i + 1]![j]!, longest[i]![j + 1]!, matches[i]![j]! ? longest[i + 1]![j + 1]! + 1 : 0);
 
-  const missing: Array<string> = [];
+  const missing: Array<T> = [];
   for (let i = 0, j = 0; i < wanted.length;) {
-    if (j < there.length && wanted[i] === there[j]) {
+    if (j < there.length && matches[i]![j]! && longest[i]![j] === longest[i + 1]![j + 1]! + 1) {
       i += 1;
       j += 1;
-    } else if (j < there.length && longest[i]![j + 1]! >= longest[i + 1]![j]!) {
+    } else if (j < there.length && longest[i]![j] === longest[i]![j + 1]!) {
       j += 1;
     } else {
       missing.push(wanted[i]!);
