@@ -1,11 +1,11 @@
 import {Fidelity, MISSING_RESULT}                                            from '../../../interchange/index.ts';
 import type {CallRecord, CompactionRecord, FidelityReport, Json}             from '../../../interchange/index.ts';
-import type {NeutralRecord, Part, PromptRecord, ResultRecord, TitleRecord}   from '../../../interchange/index.ts';
+import type {NeutralRecord, PromptRecord, ResultRecord, TitleRecord}         from '../../../interchange/index.ts';
 import {shortKey}                                                            from '../../claude-code/values.ts';
-import {stringify}                                                           from '../../codex/text.ts';
 import {titleOf}                                                             from '../../codex/lines.ts';
 import type {RecordWriter, WriterTarget}                                     from '../../types.ts';
 
+import {milliseconds, outputOf, promptPart}                                  from './content.ts';
 import {idOf}                                                                from './ids.ts';
 import {lineOf}                                                              from './lines.ts';
 import type {JournalPart, Line}                                              from './lines.ts';
@@ -133,7 +133,7 @@ export class JournalWriter implements RecordWriter {
 
     const reduced = new Set<string>();
     const failed = record.error === true && !(open.shell && record.exitCode !== undefined);
-    const {text, files} = this.outputOf(record.content, !failed, reduced);
+    const {text, files} = outputOf(record.content, !failed, reduced, () => this.next(`prt`));
     const diff = record.patch?.map(({path, diff}) => diff === undefined ? `` : `--- ${path}\n+++ ${path}\n${diff}`).join(``);
     this.line({
       type: `result`, id: open.part, seq: record.seq, time: this.now(),
@@ -148,21 +148,6 @@ export class JournalWriter implements RecordWriter {
     if (open.hidden)
       reduced.add(`its call lies before a compaction, which leaves it to the summary`);
     return [...reduced];
-  }
-
-  private outputOf(content: Array<Part>, images: boolean, reduced: Set<string>) {
-    const texts: Array<string> = [];
-    const files: Array<{id: string; mime: string; url: string}> = [];
-    for (const part of content) {
-      if (part.type === `image` && part.data !== undefined && images) {
-        files.push({id: this.next(`prt`), mime: part.mediaType, url: urlOf(part.mediaType, part.data)});
-      } else {
-        const text = asText(part, reduced);
-        if (text !== ``)
-          texts.push(text);
-      }
-    }
-    return {text: texts.join(`\n`), files};
   }
 
   /** The agent's own: a question that stands for it, and the answer with the summary. The model sees nothing before them. */
@@ -262,33 +247,4 @@ export class JournalWriter implements RecordWriter {
     this.text = ``;
     return text;
   }
-}
-
-function promptPart(part: Part, reduced: Set<string>): Array<JournalPart> {
-  if (part.type === `image` && part.data !== undefined)
-    return [{type: `file`, mime: part.mediaType, url: urlOf(part.mediaType, part.data), filename: `image`}];
-  const text = asText(part, reduced);
-  return text.trim() === `` ? [] : [{type: `text`, text}];
-}
-
-function asText(part: Part, reduced: Set<string>): string {
-  switch (part.type) {
-    case `text`:
-      return part.text;
-    case `image`:
-      reduced.add(part.data === undefined ? `image not at hand, named only` : `image of a failed call, named only`);
-      return `[image: ${part.mediaType}${part.bytes === undefined ? `` : `, ${part.bytes} bytes`}; not carried over]`;
-    case `other`:
-      reduced.add(`content of another kind, written as text`);
-      return `[${part.name}] ${stringify(part.value)}`;
-  }
-}
-
-function urlOf(mime: string, data: string) {
-  return `data:${mime};base64,${data}`;
-}
-
-function milliseconds(time: string | undefined): number | undefined {
-  const ms = time === undefined ? NaN : Date.parse(time);
-  return Number.isNaN(ms) || ms < 0 ? undefined : ms;
 }
