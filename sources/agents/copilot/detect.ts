@@ -9,7 +9,8 @@ export async function detect(machine: Machine): Promise<Detection> {
   const store = storeOf(machine);
   const sessions = sessionsOf(machine);
   const binary = await findProgram(machine, `copilot`);
-  const version = binary === undefined ? undefined : await versionOf(machine, binary);
+  // It ends the sentence with a full stop (1.0.102).
+  const version = binary === undefined ? undefined : (await versionOf(machine, binary))?.replace(/\.$/, ``);
   const hasStore = await isFolder(sessions);
 
   const notes: Array<string> = [];

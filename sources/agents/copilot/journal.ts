@@ -1,11 +1,10 @@
-import {constants}                         from 'node:fs';
-import {open, readdir}                     from 'node:fs/promises';
+import {readdir}                           from 'node:fs/promises';
 import path                                from 'node:path';
 
 import type {JsonObject}                   from '../../interchange/index.ts';
 import {follow}                            from '../../sync/follow.ts';
 import type {FollowedLine}                 from '../../sync/follow.ts';
-import {hashOf, isCode, makeFolder, openRegular, readIfThere, sizeOf, tailHash, writeAtomic} from '../../system/files.ts';
+import {isCode, makeFolder, openRegular, readIfThere, sizeOf, tailHash, writeAtomic} from '../../system/files.ts';
 import {NoFlockError, tryLock}             from '../../system/flock.ts';
 import type {Lock}                         from '../../system/flock.ts';
 import {journalPath}                       from '../../system/journal.ts';
@@ -13,9 +12,7 @@ import {isObject, stringAt}                from '../claude-code/values.ts';
 import type {Machine}                      from '../types.ts';
 
 import {AGENT, eventsOf}                   from './places.ts';
-
-/** A line of ours: the events from `upTo` on are no part of the session any more. */
-export const REWOUND = `session-sync.rewound`;
+import {Stream, keyOf}                     from './stream.ts';
 
 /** Events that hold nothing of the conversation; Copilot's own prompts and copies of its requests are most of a file. */
 const LEFT_OUT = /^(?:system\.message|session\.(?:usage_\w+|shutdown|info|permissions_changed|quota_observation)|assistant\.(?:usage|\w+_delta)|model\.\w+|hook\.\w+|permission\.\w+|sandbox\.decision|tool\.execution_(?:progress|partial_result))$/;
@@ -44,7 +41,7 @@ export async function subJournals(journal: string): Promise<Array<{agent: string
 export async function refresh(machine: Machine, {path: journal, nativeId}: {path: string; nativeId: string}) {
   const source = eventsOf(machine, nativeId);
   const note = `${journal.slice(0, -`.jsonl`.length)}.json`;
-  if (await isCurrent(source, note))
+  if (await isCurrent(source, journal, note))
     return;
 
   await makeFolder(path.dirname(journal));
@@ -65,33 +62,37 @@ export async function refresh(machine: Machine, {path: journal, nativeId}: {path
   }
 }
 
-async function isCurrent(source: string, note: string) {
+async function isCurrent(source: string, journal: string, note: string) {
   const size = await sizeOf(source);
   if (size <= 0)
     return true;
   const copied = await readNote(note);
-  return copied !== null && copied.offset === size && await tailAt(source, size) === copied.tail;
+  return copied !== null && copied.offset === size && await isWhole(journal, copied) && await tailAt(source, size) === copied.tail;
+}
+
+/** Are the journals as they were when the note was made? */
+async function isWhole(journal: string, {streams}: Copied) {
+  for (const [stream, size] of Object.entries(streams))
+    if (await sizeOf(pathOf(journal, stream)) !== size)
+      return false;
+  return true;
 }
 
 async function copy(source: string, journal: string, note: string) {
   const before = await readNote(note);
   const grown = before !== null && await sizeOf(source) >= before.offset && await tailAt(source, before.offset) === before.tail
-    && (await Promise.all(Object.entries(before.streams).map(async ([stream, size]) => await sizeOf(pathOf(journal, stream)) === size))).every(Boolean);
+    && await isWhole(journal, before);
   if (!grown && before === null && !await hasPrompt(source))
     return;
 
   const streams = new Streams(journal, grown);
   let offset = grown ? before!.offset : 0;
-  try {
-    for await (const lines of follow(source, offset))
-      for (const line of lines) {
-        offset = line.offset + line.length;
-        await streams.take(line);
-      }
-    await streams.end();
-  } finally {
-    await streams.close();
-  }
+  for await (const lines of follow(source, offset))
+    for (const line of lines) {
+      offset = line.offset + line.length;
+      await streams.take(line);
+    }
+  await streams.end();
   const tail = await tailAt(source, offset);
   const sizes: Copied[`streams`] = {};
   for (const stream of new Set([...Object.keys(grown ? before!.streams : {}), ...streams.names()]))
@@ -131,11 +132,6 @@ class Streams {
       await stream.end();
   }
 
-  async close() {
-    for (const stream of this.open.values())
-      await stream.close();
-  }
-
   names() {
     return [...this.open.keys()];
   }
@@ -150,99 +146,8 @@ class Streams {
   }
 }
 
-class Stream {
-  private text = ``;
-
-  private constructor(private readonly file: string, private known: Array<string> | null, private readonly torn: boolean) {}
-
-  static async open(file: string, grown: boolean): Promise<Stream> {
-    const size = await sizeOf(file);
-    return grown || size <= 0 ? new Stream(file, null, false) : new Stream(file, await keysIn(file), await isTorn(file, size));
-  }
-
-  private at = 0;
-
-  async put(key: string, text: string) {
-    if (this.known !== null) {
-      if (this.known[this.at] === key) {
-        this.at += 1;
-        return;
-      }
-      this.rewind();
-    }
-    this.text += `${text}\n`;
-    if (this.text.length > 1 << 20)
-      await this.flush();
-  }
-
-  async end() {
-    if (this.known !== null && this.at < this.known.length)
-      this.rewind();
-    await this.flush();
-  }
-
-  async close() {
-    this.text = ``;
-  }
-
-  /** What the journal has beyond this point was taken back. */
-  private rewind() {
-    const upTo = this.known?.[this.at];
-    this.known = null;
-    if (this.torn)
-      this.text += `\n`;
-    if (upTo !== undefined)
-      this.text += `${JSON.stringify({type: REWOUND, data: {upTo}})}\n`;
-  }
-
-  private async flush() {
-    if (this.text === ``)
-      return;
-    const handle = await open(this.file, constants.O_WRONLY | constants.O_CREAT | constants.O_APPEND | constants.O_NOFOLLOW, 0o600);
-    try {
-      await handle.writeFile(this.text);
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-    this.text = ``;
-  }
-}
-
-/** Keys of the lines that are still part of the session. */
-async function keysIn(file: string): Promise<Array<string>> {
-  const keys: Array<string> = [];
-  for await (const lines of follow(file, 0))
-    for (const {value, text} of lines) {
-      const object = isObject(value) ? value : {};
-      const upTo = object.type === REWOUND ? stringAt(isObject(object.data) ? object.data : undefined, `upTo`) : undefined;
-      if (upTo !== undefined)
-        keys.length = Math.max(0, keys.lastIndexOf(upTo));
-      else if (text.trim() !== ``)
-        keys.push(keyOf(object, text));
-    }
-  return keys;
-}
-
-function keyOf(value: JsonObject, text: string) {
-  return stringAt(value, `id`) ?? `#${hashOf(text)}`;
-}
-
 function pathOf(journal: string, stream: string) {
   return stream === `` ? journal : `${journal.slice(0, -`.jsonl`.length)}.${stream}.jsonl`;
-}
-
-async function isTorn(file: string, size: number) {
-  const handle = await openRegular(file);
-  if (handle === null)
-    return false;
-  try {
-    const last = Buffer.alloc(1);
-    await handle.read(last, 0, 1, size - 1);
-    return last[0] !== 0x0A;
-  } finally {
-    await handle.close();
-  }
 }
 
 async function tailAt(file: string, end: number): Promise<string | null> {

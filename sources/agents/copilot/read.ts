@@ -6,8 +6,8 @@ import {NeedsFullRead}                                                  from '..
 import type {ReaderFacts, RecordReader, SessionFile, SourceLine}        from '../types.ts';
 
 import {Assets, Points}                                                 from './memory.ts';
-import {REWOUND}                                                        from './journal.ts';
 import {imageOf, resultFields}                                          from './results.ts';
+import {REWOUND}                                                        from './stream.ts';
 import {Surroundings}                                                   from './surroundings.ts';
 import {toolOf}                                                         from './tools.ts';
 

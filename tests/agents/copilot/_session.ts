@@ -47,3 +47,4 @@ export const shell = (call: string, command: string, more: {[key: string]: unkno
   ({kind: `call`, call, name: `Bash`, tool: `shell`, args: {command}, input: {command, description: `Look`}, ...more}) as Unplaced;
 export const result = (call: string, text: string, more: {[key: string]: unknown} = {}): Unplaced =>
   ({kind: `result`, call, content: [{type: `text`, text}], ...more}) as Unplaced;
+export const call = (tool: string, name: string, args: object): Unplaced => ({kind: `call`, call: `c`, name, tool, args, input: {native: true}}) as unknown as Unplaced;
