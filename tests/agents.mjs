@@ -23,7 +23,8 @@ const triples = {
  * The versions whose formats the adapters are proven with, by the name of the program. `program` is the native program
  * inside the platform's own package: it runs without the install scripts that npm may refuse to start, and a signal sent
  * to its pid reaches the agent itself. `script` is JavaScript, for this Node or, with `node: 22`, for that of the package
- * `node`. `bare`: the package alone, without what it depends on.
+ * `node`. `bare`: the package alone, without what it depends on, and `also` these: one of its own parts is not whole in the
+ * registry, and its program is in one file.
  */
 export const agents = {
   claude: {
@@ -48,7 +49,7 @@ export const agents = {
     version: `1.0.102`,
     program: `@github/copilot-${platform}${musl ? `musl` : ``}-${arch}/copilot${suffix}`,
   },
-  pi: {package: `@earendil-works/pi-coding-agent`, version: `1.5.2`, script: `@earendil-works/pi-coding-agent/dist/bundle/cli.js`, node: 22, bare: true},
+  pi: {package: `@earendil-works/pi-coding-agent`, version: `1.5.2`, script: `@earendil-works/pi-coding-agent/dist/bundle/cli.js`, node: 22, bare: true, also: [`jiti@2.7.0`]},
   kilo: {
     package: `@kilocode/cli`,
     version: `7.7.7`,
@@ -121,12 +122,14 @@ function install(name, what) {
   try {
     const ident = `${what.package}@${what.version}`;
     if (what.bare) {
-      npm([`pack`, ident, `--pack-destination`, part]);
-      const folder = join(part, `node_modules`, what.package);
-      mkdirSync(folder, {recursive: true});
-      const [archive] = readdirSync(part).filter(file => file.endsWith(`.tgz`));
-      execFileSync(`tar`, [`-xzf`, join(part, archive), `--strip-components=1`, `-C`, folder], {timeout: 120_000});
-      rmSync(join(part, archive));
+      for (const one of [ident, ...what.also ?? []]) {
+        npm([`pack`, one, `--pack-destination`, part]);
+        const folder = join(part, `node_modules`, one.slice(0, one.lastIndexOf(`@`)));
+        mkdirSync(folder, {recursive: true});
+        const [archive] = readdirSync(part).filter(file => file.endsWith(`.tgz`));
+        execFileSync(`tar`, [`-xzf`, join(part, archive), `--strip-components=1`, `-C`, folder], {timeout: 120_000});
+        rmSync(join(part, archive));
+      }
     } else {
       npm([`install`, `--prefix`, part, `--no-audit`, `--no-fund`, `--no-package-lock`, `--ignore-scripts`, ident]);
     }

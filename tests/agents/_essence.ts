@@ -16,7 +16,7 @@ export function lost(records: Array<NeutralRecord>, back: Array<NeutralRecord>):
   const calls = new Map(records.flatMap(record => record.kind === `call` ? [[record.call, record]] : []));
   return Object.fromEntries(ESSENTIAL.map(kind => {
     const wanted = records.filter(record => record.kind === kind && hasSubstance(record));
-    const unmatched = missingFrom(wanted, back.filter(record => record.kind === kind), (one, other) => isSame(one, other, calls));
+    const unmatched = missingFrom(wanted, back.filter(record => record.kind === kind || (kind === `prompt` && record.kind === `interrupt`)), (one, other) => isSame(one, other, calls));
     return [kind, {count: unmatched.length, ...unmatched.length > 0 ? {first: JSON.stringify(unmatched[0]).slice(0, 200)} : {}}];
   })) as {[kind in Essential]: {count: number; first?: string}};
 }
@@ -28,10 +28,19 @@ function hasSubstance(record: NeutralRecord) {
 /** Would a person say that this is the same, whatever the agent adds of its own? */
 function isSame(record: NeutralRecord, other: NeutralRecord, calls: Map<string, CallRecord>): boolean {
   if (record.kind === `call` && other.kind === `call`)
-    return sameCall(record, {kind: `call`, id: other.call, name: other.name, input: [other.args, other.input]});
+    return sameCall(wellFormed(record), {kind: `call`, id: other.call, name: other.name, input: [other.args, other.input]});
   if (record.kind === `result` && other.kind === `result`)
     return record.error !== true && OWN_WORDS.has(calls.get(record.call)?.tool ?? ``) || sameOutput(whole(record), wordsOf(other));
   return wordsOf(other).includes(wordsOf(record));
+}
+
+/** Halves of surrogate pairs are written as what a file can hold. */
+function wellFormed<T>(value: T): T {
+  if (typeof value === `string`)
+    return value.toWellFormed() as T;
+  if (Array.isArray(value))
+    return value.map(wellFormed) as T;
+  return typeof value === `object` && value !== null ? Object.fromEntries(Object.entries(value).map(([key, inner]) => [key.toWellFormed(), wellFormed(inner)])) as T : value;
 }
 
 function whole(record: ResultRecord): ResultRecord {
@@ -40,8 +49,9 @@ function whole(record: ResultRecord): ResultRecord {
 
 function wordsOf(record: NeutralRecord): string {
   const text = record.kind === `reply` ? record.text
-    : record.kind === `prompt` || record.kind === `result` ? record.content.flatMap(part => part.type === `text` ? [part.text] : []).join(`\n`)
-      : ``;
+    : record.kind === `prompt` || record.kind === `result` ? record.content.flatMap(part => part.type === `text` && part.text !== `` ? [part.text] : []).join(`\n`)
+      // Who types what an agent says of an interruption is taken for one; the words are there.
+      : record.kind === `interrupt` ? record.text ?? `[Request interrupted by user]` : ``;
   return plain(text.toWellFormed().replace(/\r\n?/g, `\n`));
 }
 

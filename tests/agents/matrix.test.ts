@@ -86,8 +86,10 @@ describe.each(rows.map(row => ({...row, title: row.name})))(`$title`, ({agent, r
 
 describe.each(files.map(target => ({id: target.id, target})))(`any session → $id → neutral`, ({target}) => {
   it(`loses nothing that the report does not name`, {timeout: 120_000}, () => {
-    fc.assert(fc.property(sessionArbitrary({open: false}), records => {
-      check(target, records, `claude-code`);
+    fc.assert(fc.property(sessionArbitrary({open: false}), generated => {
+      // What a reader takes for the arguments of a kind always stands in the native ones.
+      const records = generated.map(record => record.kind === `call` && record.args !== undefined ? {...record, input: record.args as Json} : record) as Array<NeutralRecord>;
+      check(target, records, `somebody`);
     }), {numRuns: 60});
   });
 });
