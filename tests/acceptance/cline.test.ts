@@ -26,6 +26,9 @@ async function recordsOf(machine: Machine, agent: string, id: string): Promise<A
   return records;
 }
 
+/** Each start takes some seconds, and the terminal is waited for. */
+const LONG = 400_000;
+
 describe.runIf(clineIsHere())(`Cline`, () => {
   let world: World;
   beforeAll(async () => {
@@ -53,7 +56,7 @@ describe.runIf(clineIsHere())(`Cline`, () => {
     const compacted = compactedSession(machine.project);
     const other = await writeInto(agentById(`cline`)!, machine, compacted, {generation: 1});
     expect(share(compacted, await clineDrive.receives(machine, other)).missing).toEqual([]);
-  });
+  }, LONG);
 
   test(`takes a session of Claude Code, and keeps what it has gone on with`, async () => {
     const name = `01-tools-subagent-mcp`;
@@ -68,7 +71,7 @@ describe.runIf(clineIsHere())(`Cline`, () => {
     await clineDrive.goOn(machine, mirror.id, `What do you think?`, [{text: `Cline thinks so too.`}]);
     const own = (await agentById(`cline`)!.source!.locate({env: machine.env, home: machine.home, platform: process.platform, tmp: machine.env.TMPDIR!}, [machine.project])).find(one => one.nativeId === mirror.id);
     expect(own?.mirror).toBe(`continued`);
-  });
+  }, LONG);
 
   test(`has sessions of its own that are read as its model gets them back, live through its hook`, async () => {
     const machine = await shop(`alice`, `shop`);
@@ -80,5 +83,5 @@ describe.runIf(clineIsHere())(`Cline`, () => {
     await machine.settled();
     const log = await machine.git(`log`, `--all`, `--format=%B`, `--glob=refs/session-sync/*`);
     expect(log).toContain(`Agent: cline`);
-  });
+  }, LONG);
 });

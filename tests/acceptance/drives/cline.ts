@@ -56,12 +56,17 @@ async function inTerminal(machine: Machine, id: string, prompt: string, turns: A
   child.stdin.on(`error`, () => {});
   const ended = new Promise<void>(resolve => child.on(`close`, () => resolve()));
   try {
-    await eventually(`Cline shows ${id}`, 60_000, () => shown.includes(`Ask anything`));
-    await new Promise(resolve => setTimeout(resolve, 1_500));
+    await eventually(`Cline shows ${id}`, 120_000, () => shown.includes(`Ask anything`));
+    await quiet(() => shown.length);
     child.stdin.write(prompt);
-    await new Promise(resolve => setTimeout(resolve, 500));
-    child.stdin.write(`\r`);
-    await model.asked(turns.length, 60_000);
+    await eventually(`Cline shows the prompt`, 60_000, () => shown.includes(prompt.slice(-8)));
+    // Right after a text it is taken for a part of what is pasted; on an empty line it does nothing.
+    const enter = setInterval(() => child.stdin.write(`\r`), 2_000);
+    try {
+      await model.asked(turns.length, 120_000);
+    } finally {
+      clearInterval(enter);
+    }
     const last = turns.at(-1)?.text;
     await eventually(`Cline shows the answer`, 30_000, () => last === undefined || shown.includes(last.slice(0, 20)));
     await new Promise(resolve => setTimeout(resolve, 1_500));
@@ -76,6 +81,14 @@ async function inTerminal(machine: Machine, id: string, prompt: string, turns: A
     child.kill(`SIGKILL`);
     await model.close();
     await stopHub(machine);
+  }
+}
+
+/** Resolves when nothing has been shown for a while: it is not drawing any more. */
+async function quiet(length: () => number) {
+  for (let before = -1; before !== length();) {
+    before = length();
+    await new Promise(resolve => setTimeout(resolve, 2_000));
   }
 }
 
@@ -102,7 +115,7 @@ export const clineDrive: Drive = {
   stores: [`.cline`],
 
   async setUp(machine) {
-    const {exitCode, stdout, stderr} = await machine.run(`cline`, [`auth`, `-p`, `openai-compatible`, `-b`, `http://127.0.0.1:9/v1`, `-k`, `sk-none`, `-m`, `fake-model`]);
+    const {exitCode, stdout, stderr} = await machine.run(`cline`, [`auth`, `-p`, `openai-compatible`, `-b`, `http://127.0.0.1:9/v1`, `-k`, `sk-none`, `-m`, `fake-model`], {timeoutMs: 120_000});
     await stopHub(machine);
     if (exitCode !== 0)
       throw new Error(`cline auth exited with ${exitCode}: ${stdout}\n${stderr}`);
@@ -117,7 +130,7 @@ export const clineDrive: Drive = {
 
   async title(machine, id, cwd = machine.project) {
     return machine.withCopy(clineHome(machine), async () => {
-      const {stdout} = await machine.run(`cline`, [`history`, `--json`], {cwd});
+      const {stdout} = await machine.run(`cline`, [`history`, `--json`], {cwd, timeoutMs: 120_000});
       await stopHub(machine);
       const at = stdout.indexOf(`[{`);
       const rows = at === -1 ? [] : JSON.parse(stdout.slice(at, stdout.lastIndexOf(`]`) + 1)) as Array<{sessionId: string; metadata?: {title?: string}}>;
