@@ -62,6 +62,13 @@ export async function resumeGemini(machine: Machine, id: string, prompt: string,
   return run;
 }
 
+/** What happens in a copy of the store must not be followed: the copy is gone afterwards. */
+async function withoutHooks(machine: Machine) {
+  const file = path.join(geminiHome(machine), `settings.json`);
+  const {hooks: _, ...settings} = JSON.parse(await readFile(file, `utf8`));
+  await writeFile(file, JSON.stringify(settings));
+}
+
 export const geminiDrive: Drive = {
   agent: `gemini`,
   program: `gemini`,
@@ -74,6 +81,7 @@ export const geminiDrive: Drive = {
 
   async receives(machine, id, cwd) {
     return await machine.withCopy(geminiHome(machine), async () => {
+      await withoutHooks(machine);
       const files = await readdir(path.join(geminiHome(machine), `tmp`), {recursive: true});
       const native = files.some(file => file.endsWith(`-${id.slice(0, 8)}.jsonl`));
       const run = await resumeGemini(machine, id, `continue`, [{text: `Continued.`}], cwd);
@@ -83,6 +91,7 @@ export const geminiDrive: Drive = {
 
   async title(machine, id, cwd) {
     return await machine.withCopy(geminiHome(machine), async () => {
+      await withoutHooks(machine);
       const run = await runGemini(machine, [`--list-sessions`, `--skip-trust`], {turns: []}, cwd);
       if (run.exitCode !== 0)
         throw new Error(`gemini --list-sessions exited with ${run.exitCode}: ${run.stdout}\n${run.stderr}`);
