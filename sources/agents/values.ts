@@ -4,6 +4,11 @@ import type {Json, JsonObject} from '../interchange/index.ts';
 
 const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
 
+/** Where a session without a known beginning is filed: the path must never depend on anything that can still change. */
+const UNDATED = `2025-01-01T00:00:00.000Z`;
+
+const DATE = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/;
+
 export function isObject(value: Json | undefined): value is JsonObject {
   return typeof value === `object` && value !== null && !Array.isArray(value);
 }
@@ -40,4 +45,13 @@ export function isoTime(value: Json | undefined): string | undefined {
     return undefined;
   const iso = new Date(time).toISOString();
   return TIME.test(iso) ? iso : undefined;
+}
+
+/** When the session began, as ISO 8601 in UTC; a fixed date where that is not known. */
+export function createdOf(created: string | undefined): string {
+  if (created === undefined || !DATE.test(created))
+    return UNDATED;
+
+  const time = new Date(created);
+  return Number.isNaN(time.getTime()) || time.getUTCFullYear() < 1970 || time.getUTCFullYear() > 9999 ? UNDATED : time.toISOString();
 }

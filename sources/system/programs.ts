@@ -38,7 +38,7 @@ export function versionOf({env, platform}: Pick<Machine, `env` | `platform`>, bi
     const child = execFile(binary, [`--version`], {
       env: cleanEnv(env), timeout: VERSION_MS, killSignal: `SIGKILL`, maxBuffer: 1 << 16, shell: platform === `win32` && binary.endsWith(`.cmd`),
     }, (error, stdout) => {
-      resolve(error ? undefined : /\d+\.\d+\.\d+[0-9A-Za-z.+-]*/.exec(String(stdout))?.[0]);
+      resolve(error ? undefined : /\d+\.\d+\.\d+(?:[.+-][0-9A-Za-z]+)*/.exec(String(stdout))?.[0]);
     });
     child.stdin?.end();
   });

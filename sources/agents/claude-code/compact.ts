@@ -2,7 +2,7 @@ import type {JsonObject}    from '../../interchange/index.ts';
 
 import type {Calls}         from './calls.ts';
 import type {Node, Tree}    from './tree.ts';
-import {objectAt, stringAt} from './values.ts';
+import {objectAt, stringAt} from '../values.ts';
 
 /**
  * The records that a compaction keeps word for word, in order. Claude Code names the lines; some of them (hook records,

@@ -1,6 +1,6 @@
 import type {Json, JsonObject, Part} from '../../interchange/index.ts';
 
-import {isObject, objectAt, stringAt} from './values.ts';
+import {isObject, objectAt, stringAt} from '../values.ts';
 
 /** Message content (a string, or blocks) as parts. */
 export function partsOf(content: Json | undefined): Array<Part> {

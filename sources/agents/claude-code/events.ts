@@ -6,7 +6,7 @@ import type {HookEvent, LocatedSession, Machine} from '../types.ts';
 
 import {AGENT}                                   from './locate.ts';
 import {configRoot, isSafeName, isUuid, slugOf}  from './places.ts';
-import {isObject, stringAt}                      from './values.ts';
+import {isObject, stringAt}                      from '../values.ts';
 
 /** As much of a text as is waited for. */
 const LONGEST_AWAITED = 300;

@@ -1,6 +1,6 @@
 import type {Json, JsonObject}        from '../../interchange/index.ts';
 
-import {isObject, objectAt, stringAt} from './values.ts';
+import {isObject, objectAt, stringAt} from '../values.ts';
 
 /** Lines that Claude Code writes for merely opening, naming or closing a session (2.1.330). */
 const BOOKKEEPING = new Set([

@@ -1,7 +1,7 @@
 import type {JsonObject}         from '../../interchange/index.ts';
 
 import type {Tree}               from './tree.ts';
-import {stringAt}                from './values.ts';
+import {stringAt}                from '../values.ts';
 
 const NONE = `00000000-0000-0000-0000-000000000000`;
 

@@ -8,7 +8,7 @@ import {isCode}                                              from '../../system/
 import type {LocatedSession, Machine, SessionFile}           from '../types.ts';
 
 import {configRoot, isSafeName, slugOf, slugPrefix}          from './places.ts';
-import {isObject, stringAt}                                  from './values.ts';
+import {isObject, stringAt}                                  from '../values.ts';
 
 export const AGENT = `claude-code`;
 

@@ -1,8 +1,8 @@
 import type {Json, JsonObject, PlanItem} from '../../interchange/index.ts';
 
 import type {PlanInput}                  from './calls.ts';
-import {planItems, planStatus}           from './tools.ts';
-import {isObject, objectAt, shortKey, stringAt} from './values.ts';
+import {planItems, planStatus}           from '../families/claudeTools.ts';
+import {isObject, objectAt, shortKey, stringAt} from '../values.ts';
 
 /** Longest text, and most tasks, that are remembered between a call and its result: reader state is bounded. */
 const LONGEST = 8_000;

@@ -10,8 +10,8 @@ import {Stream}                                                                 
 import type {Place, StreamState}                                                  from './stream.ts';
 import {Titles}                                                                   from './titles.ts';
 import type {TitlesState}                                                         from './titles.ts';
-import {toolOf}                                                                   from './tools.ts';
-import {isObject, objectAt, shortKey, stringAt}                                   from './values.ts';
+import {toolOf}                                                                   from '../families/claudeTools.ts';
+import {isObject, objectAt, shortKey, stringAt}                                   from '../values.ts';
 
 /** To be raised whenever the same lines give other records, or the state another shape. */
 const VERSION = 1;

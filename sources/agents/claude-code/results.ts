@@ -1,7 +1,7 @@
 import type {FilePatch, Json, JsonObject, ResultRecord} from '../../interchange/index.ts';
 
 import {partsOf, textOf}                                from './content.ts';
-import {isObject, numberAt, stringAt}                   from './values.ts';
+import {isObject, numberAt, stringAt}                   from '../values.ts';
 
 const REJECTED  = `The user doesn't want to `;
 const PERSISTED = /^<persisted-output>\n[^\n]*?saved to: ([^\n]+)\n/;

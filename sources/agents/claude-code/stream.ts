@@ -7,11 +7,11 @@ import type {CallsState, OpenCall}                          from './calls.ts';
 import {keptRecords}                                        from './compact.ts';
 import {Leaves}                                             from './leaves.ts';
 import type {LeavesState}                                   from './leaves.ts';
-import {Ledger}                                             from './ledger.ts';
-import type {LedgerState}                                   from './ledger.ts';
+import {Ledger}                                             from '../families/ledger.ts';
+import type {LedgerState}                                   from '../families/ledger.ts';
 import {Tree}                                               from './tree.ts';
 import type {Batch, TreeState}                              from './tree.ts';
-import {numberAt, objectAt, stringAt}                       from './values.ts';
+import {numberAt, objectAt, stringAt}                       from '../values.ts';
 
 /** A line of the chain; its uuid and time go to the records that it gives. */
 export type Place = {value: JsonObject; line: SourceLine; id: string | undefined; time: string | undefined};

@@ -1,6 +1,6 @@
 import type {JsonObject, TitleRecord} from '../../interchange/index.ts';
 
-import {stringAt}                     from './values.ts';
+import {stringAt}                     from '../values.ts';
 
 const LONGEST = 1000;
 

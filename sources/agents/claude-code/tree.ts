@@ -1,6 +1,6 @@
 import {NeedsFullRead} from '../types.ts';
 
-import {shortKey}      from './values.ts';
+import {shortKey}      from '../values.ts';
 
 /** Chain nodes that bounded state reaches back. A session of one process refers a few dozen back at most. */
 export const WINDOW = 1000;

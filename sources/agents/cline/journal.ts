@@ -7,7 +7,7 @@ import {hashOf, makeFolder, readIfThere, sizeOf, writeAtomic} from '../../system
 import {NoFlockError, tryLock}              from '../../system/flock.ts';
 import type {Lock}                          from '../../system/flock.ts';
 import {journalPath}                        from '../../system/journal.ts';
-import {isObject, objectAt, stringAt}       from '../claude-code/values.ts';
+import {isObject, objectAt, stringAt}       from '../values.ts';
 import type {Machine}                       from '../types.ts';
 
 import {AGENT, documentsOf, sessionsOf}     from './places.ts';

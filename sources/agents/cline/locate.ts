@@ -3,7 +3,7 @@ import path                                        from 'node:path';
 
 import {sessionIdFor}                              from '../../interchange/index.ts';
 import {isCode, sizeOf}                            from '../../system/files.ts';
-import {stringAt}                                  from '../claude-code/values.ts';
+import {stringAt}                                  from '../values.ts';
 import type {LocatedSession, Machine, SessionFile} from '../types.ts';
 
 import {journalOf, readDocument, refresh}          from './journal.ts';

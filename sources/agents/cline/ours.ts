@@ -3,7 +3,7 @@ import {stat}                                  from 'node:fs/promises';
 import type {Json}                             from '../../interchange/index.ts';
 import {hashOf, readIfThere, writeAtomic}      from '../../system/files.ts';
 import {journalPath}                           from '../../system/journal.ts';
-import {isObject}                              from '../claude-code/values.ts';
+import {isObject}                              from '../values.ts';
 import type {LocatedSession, Machine}          from '../types.ts';
 
 import {readMessages}                          from './journal.ts';

@@ -1,5 +1,5 @@
 import type {CallRecord, Json, JsonObject, NeutralRecord, Part, Unplaced} from '../../interchange/index.ts';
-import {isObject, numberAt, objectAt, shortKey, stringAt}        from '../claude-code/values.ts';
+import {isObject, numberAt, objectAt, shortKey, stringAt}        from '../values.ts';
 import {Recorder, isoOfMs}                                       from '../families/recorder.ts';
 import type {Origin, RecorderState}                              from '../families/recorder.ts';
 import {NeedsFullRead}                                           from '../types.ts';

@@ -2,9 +2,8 @@ import {readFile, stat}                          from 'node:fs/promises';
 
 import type {Json, JsonObject}                  from '../../interchange/index.ts';
 import {writeAtomic}                            from '../../system/files.ts';
-import {isObject, objectAt, stringAt}           from '../claude-code/values.ts';
-import {titleOf}                                from '../codex/lines.ts';
-import {stringify}                              from '../codex/text.ts';
+import {isObject, objectAt, stringAt}           from '../values.ts';
+import {stringify, titleOf}                                from '../families/text.ts';
 import type {Machine, Registered, Registration} from '../types.ts';
 
 import {readDocument}                           from './journal.ts';

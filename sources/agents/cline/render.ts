@@ -1,6 +1,6 @@
 import {deriveId}              from '../../interchange/index.ts';
 import type {Json, JsonObject} from '../../interchange/index.ts';
-import {isObject, numberAt, stringAt} from '../claude-code/values.ts';
+import {isObject, numberAt, stringAt} from '../values.ts';
 
 type Line = {round: number; at: string; seq: number; time: number; block: JsonObject};
 export type Rendered = {id: string; cwd: string; created: string; messages: Array<JsonObject>; prompt: string};

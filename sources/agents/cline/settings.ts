@@ -4,7 +4,7 @@ import path                                     from 'node:path';
 
 import type {Json}                              from '../../interchange/index.ts';
 import {isCode}                                 from '../../system/files.ts';
-import {isObject, objectAt, stringAt}           from '../claude-code/values.ts';
+import {isObject, objectAt, stringAt}           from '../values.ts';
 import type {Machine}                           from '../types.ts';
 
 import {readDocument}                           from './journal.ts';

@@ -1,10 +1,9 @@
 import {Fidelity}                                              from '../../interchange/index.ts';
 import type {CallRecord, CompactionRecord, FidelityReport, InterruptRecord, Json, JsonObject} from '../../interchange/index.ts';
 import type {NeutralRecord, NoteRecord, Part, PromptRecord, ReplyRecord, ResultRecord, TitleRecord} from '../../interchange/index.ts';
-import {titleOf}                                               from '../codex/lines.ts';
-import {createdOf}                                             from '../codex/locate.ts';
-import {apiName}                                               from '../codex/names.ts';
-import {cutMiddle, stringify}                                  from '../codex/text.ts';
+import {cutMiddle, stringify, titleOf}                                               from '../families/text.ts';
+import {createdOf}                                             from '../values.ts';
+import {apiName}                                               from '../families/names.ts';
 import type {RecordWriter, WriterTarget}                       from '../types.ts';
 
 import {loadState}                                             from './state.ts';

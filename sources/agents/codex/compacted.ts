@@ -1,5 +1,5 @@
 import type {Json, JsonObject} from '../../interchange/index.ts';
-import {isObject, stringAt}    from '../claude-code/values.ts';
+import {isObject, stringAt}    from '../values.ts';
 
 import type {History}          from './history.ts';
 import {summaryIn}             from './lines.ts';

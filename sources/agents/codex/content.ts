@@ -1,6 +1,6 @@
 import type {Json, Part, ResultRecord} from '../../interchange/index.ts';
 
-import {clip, cutMiddle, stringify}    from './text.ts';
+import {clip, cutMiddle, stringify}    from '../families/text.ts';
 
 /**
  * Bytes of text in one tool output that Codex 0.169.0 sends to the model uncut (48,000 pass, 48,001 do not; images do not
@@ -41,10 +41,6 @@ export function contentOf(parts: Array<Part>): Content {
       reduced.add(part.data === undefined ? `image not at hand, named only` : `image of a kind that Codex does not take, named only`);
     else if (part.type === `other`)
       reduced.add(`content of another kind, written as text`);
-    // The API takes no empty text; between two others it is an empty line.
-    const last = pieces.at(-1);
-    if (text === `` && last?.type === `input_text`)
-      last.text += `\n`;
     if (text === ``)
       continue;
 

@@ -1,5 +1,5 @@
 import type {JsonObject}                       from '../../interchange/index.ts';
-import {isObject, numberAt, objectAt, stringAt} from '../claude-code/values.ts';
+import {isObject, numberAt, objectAt, stringAt} from '../values.ts';
 import type {SourceLine}                       from '../types.ts';
 
 import type {Origin}                           from './history.ts';

@@ -1,5 +1,5 @@
 import type {NeutralRecord, PlanItem, Repair, Unplaced} from '../../interchange/index.ts';
-import {shortKey}                                       from '../claude-code/values.ts';
+import {shortKey}                                       from '../values.ts';
 import {NeedsFullRead}                                  from '../types.ts';
 
 import type {Effects}                                   from './outputs.ts';
@@ -28,11 +28,14 @@ export type OpenCall = {
 /** Where a record comes from. */
 export type Origin = {time?: string; id?: string};
 
+type Surroundings = {cwd?: string; branch?: string; commit?: string};
+
 type State = {
   seq: number;
   /** The live end. */
   tip: number;
-  said: {cwd?: string; branch?: string; commit?: string};
+  said: Surroundings;
+  known?: Surroundings;
   open: Array<OpenCall>;
   closed: Array<string>;
   /** Of each prompt: the record before it, and its own. */
@@ -103,9 +106,7 @@ export class History {
       ...Object.keys(head).length > 0 ? {head} : {},
       ...record,
     } as NeutralRecord;
-    this.state.said = {
-      ...this.cwd !== undefined ? {cwd: this.cwd} : {}, ...this.branch !== undefined ? {branch: this.branch} : {}, ...this.commit !== undefined ? {commit: this.commit} : {},
-    };
+    this.state.said = this.surroundings();
     this.state.tip = seq;
     this.out.push(full);
     this.state.counts[record.kind] = (this.state.counts[record.kind] ?? 0) + 1;
@@ -289,7 +290,7 @@ export class History {
   }
 
   save(): State {
-    return structuredClone({...this.state, items: [...this.items].map(([key, [from, to]]) => [key, from, to] as [string, number, number])});
+    return structuredClone({...this.state, known: this.surroundings(), items: [...this.items].map(([key, [from, to]]) => [key, from, to] as [string, number, number])});
   }
 
   restore(state: State) {
@@ -298,8 +299,13 @@ export class History {
       this.closed.add(call);
     for (const [key, from, to] of state.items)
       this.items.set(key, [from, to]);
-    this.cwd = state.said.cwd;
-    this.branch = state.said.branch;
-    this.commit = state.said.commit;
+    this.cwd = state.known?.cwd;
+    this.branch = state.known?.branch;
+    this.commit = state.known?.commit;
+  }
+
+  private surroundings(): Surroundings {
+    const {cwd, branch, commit} = this;
+    return {...cwd !== undefined ? {cwd} : {}, ...branch !== undefined ? {branch} : {}, ...commit !== undefined ? {commit} : {}};
   }
 }

@@ -3,7 +3,7 @@ import path                                    from 'node:path';
 
 import {sessionIdFor}                          from '../../interchange/index.ts';
 import type {Json, JsonObject}                 from '../../interchange/index.ts';
-import {isObject, stringAt}                    from '../claude-code/values.ts';
+import {isObject, stringAt}                    from '../values.ts';
 import type {EventSession, HookEvent, Machine} from '../types.ts';
 
 import {joinedPath, rolloutIn}                 from './segments.ts';

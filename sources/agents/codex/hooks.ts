@@ -21,7 +21,7 @@ const EVENTS = [`SessionStart`, `UserPromptSubmit`, `PostToolUse`, `PostCompact`
 const handlers: Handlers = Object.fromEntries(EVENTS.map(event => [event, {type: `command`, command: COMMAND, timeout: 3}]));
 
 const editor = hookSettings(handlers);
-const EMPTY = `{}\n`;
+const EMPTY = /^\{\s*\}\s*$/;
 
 export const hooks: HookAdapter = {
   scope: `user`,
@@ -30,7 +30,7 @@ export const hooks: HookAdapter = {
   install: text => editor.install(text),
   remove: text => {
     const change = editor.remove(text);
-    return change !== null && change.text?.trim() === EMPTY.trim() ? {...change, text: null} : change;
+    return change !== null && EMPTY.test(change.text ?? ``) ? {...change, text: null} : change;
   },
   installed: text => editor.installed(text),
 };

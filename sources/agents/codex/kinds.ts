@@ -1,8 +1,8 @@
 import {isDeepStrictEqual}                           from 'node:util';
 
 import type {CallRecord, Json, JsonObject, PlanItem} from '../../interchange/index.ts';
-import {planStatus, toolOf as claudeTool}            from '../claude-code/tools.ts';
-import {isObject, numberAt, stringAt}                from '../claude-code/values.ts';
+import {planStatus, toolOf as claudeTool}            from '../families/claudeTools.ts';
+import {isObject, numberAt, stringAt}                from '../values.ts';
 
 import {patchTool}                                   from './unpatch.ts';
 

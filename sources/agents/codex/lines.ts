@@ -1,8 +1,8 @@
 import type {Json, SessionHeader}  from '../../interchange/index.ts';
 import type {WriterTarget}         from '../types.ts';
 
-import {createdOf}                 from './locate.ts';
-import {stringify, wellFormed}     from './text.ts';
+import {createdOf}                 from '../values.ts';
+import {stringify}     from '../families/text.ts';
 
 /** Version of Codex that read what is written here. */
 export const PROVEN = `0.169.0`;
@@ -69,12 +69,6 @@ function withoutCredentials(url: string) {
  */
 export function shownPrompt(text: string): string {
   return text.replaceAll(`## My request for Codex:`, `##\u00a0My request for Codex:`);
-}
-
-/** A title for one line of a list: no control characters or terminal escapes, at most 200 characters. */
-export function titleOf(title: string): string {
-  const plain = title.replace(/\u001b\[[0-?]*[ -/]*[@-~]/g, ``).replace(/[\0-\x1f\x7f-\x9f\u2028\u2029]+/g, ` `).trim();
-  return wellFormed(plain.slice(0, 200));
 }
 
 /** What Codex 0.169.0 tells the model after an interrupted turn (legacy and paginated files alike). */

@@ -2,11 +2,7 @@ import path              from 'node:path';
 
 import {deriveId}        from '../../interchange/index.ts';
 import type {Machine}    from '../types.ts';
-
-/** Where a session without a known beginning is filed: the path must never depend on anything that can still change. */
-const UNDATED = `2025-01-01T00:00:00.000Z`;
-
-const DATE = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/;
+import {createdOf}       from '../values.ts';
 
 /** Root of Codex's store. */
 export function storeOf(machine: Pick<Machine, `env` | `home`>) {
@@ -17,15 +13,6 @@ export function storeOf(machine: Pick<Machine, `env` | `home`>) {
 /** Codex refuses ids that are no UUID; `exec resume` even starts an empty thread for them. */
 export function mirrorId(session: string, generation: number) {
   return deriveId(`mirror`, session, `codex`, generation);
-}
-
-/** When the session began, as ISO 8601 in UTC; a fixed date where that is not known. */
-export function createdOf(created: string | undefined): string {
-  if (created === undefined || !DATE.test(created))
-    return UNDATED;
-
-  const time = new Date(created);
-  return Number.isNaN(time.getTime()) || time.getUTCFullYear() < 1970 || time.getUTCFullYear() > 9999 ? UNDATED : time.toISOString();
 }
 
 /**

@@ -1,7 +1,7 @@
 import {createHash}                                           from 'node:crypto';
 
 import type {FilePatch, Json, JsonObject, Part, ResultRecord} from '../../interchange/index.ts';
-import {isObject, numberAt, objectAt, stringAt}               from '../claude-code/values.ts';
+import {isObject, numberAt, objectAt, stringAt}               from '../values.ts';
 
 /** What `exec_command` and its elders put before a command's output (0.169.0), and what our writer does. */
 const COMMAND = /^(?:Chunk ID: [0-9a-f]+\n)?(?:Wall time: [\d.]+ seconds\n)?Process exited with code (-?\d{1,9})\n(?:Original token count: \d+\n)?Output:\n/;

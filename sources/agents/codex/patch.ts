@@ -2,7 +2,7 @@ import path                           from 'node:path';
 
 import type {EditArgs, FilePatch}     from '../../interchange/index.ts';
 
-import {clip}                         from './text.ts';
+import {clip}                         from '../families/text.ts';
 
 /** How much of a file's new content is put into the event that shows a change. The model's copy is never cut. */
 const SHOWN = 8_000;

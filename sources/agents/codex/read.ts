@@ -1,6 +1,6 @@
 import {isTooDeep}                                          from '../../interchange/depth.ts';
 import type {CallRecord, Json, JsonObject, NeutralRecord, ResultRecord, Unplaced} from '../../interchange/index.ts';
-import {isObject, isoTime, objectAt, shortKey, stringAt}    from '../claude-code/values.ts';
+import {isObject, isoTime, objectAt, shortKey, stringAt}    from '../values.ts';
 import {NeedsFullRead}                                      from '../types.ts';
 import type {ReaderFacts, RecordReader, SessionFile, SourceLine} from '../types.ts';
 

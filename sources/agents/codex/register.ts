@@ -6,7 +6,7 @@ import {createInterface}        from 'node:readline';
 import {cleanEnv, findProgram}  from '../../system/programs.ts';
 import type {Machine, Registered, Registration} from '../types.ts';
 
-import {titleOf}                from './lines.ts';
+import {titleOf}                from '../families/text.ts';
 
 const SECONDS = 10;
 

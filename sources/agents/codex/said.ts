@@ -1,5 +1,5 @@
 import type {Json, JsonObject, Part} from '../../interchange/index.ts';
-import {isObject, objectAt}          from '../claude-code/values.ts';
+import {isObject, objectAt}          from '../values.ts';
 
 import {partsOf}                     from './outputs.ts';
 import {abortedText}                 from './lines.ts';

@@ -1,5 +1,5 @@
 import type {CallRecord, FilePatch, JsonObject} from '../../interchange/index.ts';
-import {numberAt, shortKey, stringAt}           from '../claude-code/values.ts';
+import {numberAt, shortKey, stringAt}           from '../values.ts';
 
 import type {Origin}                            from './history.ts';
 import {commandOf}                              from './kinds.ts';

@@ -3,7 +3,7 @@ import type {FileHandle}                  from 'node:fs/promises';
 import path                               from 'node:path';
 
 import type {Json}                        from '../../interchange/index.ts';
-import {isObject, numberAt, objectAt, stringAt} from '../claude-code/values.ts';
+import {isObject, numberAt, objectAt, stringAt} from '../values.ts';
 import {isCode, makeFolder, openRegular, readAt, writeAll, writeAtomic} from '../../system/files.ts';
 import {journalPath}                      from '../../system/journal.ts';
 import type {Machine}                     from '../types.ts';

@@ -1,6 +1,6 @@
 import type {FidelityReport, Json} from '../../interchange/index.ts';
 
-import type {Entry}                from './ring.ts';
+import type {Entry}                from '../families/ring.ts';
 import type {Display}              from './tools.ts';
 
 /** A call that waits for its result: what the lines of the result need to know of it. */

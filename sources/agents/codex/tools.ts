@@ -1,11 +1,10 @@
 import type {CallRecord, Json}                                        from '../../interchange/index.ts';
 
 import {isKnownAgain}                                                 from './kinds.ts';
-import {apiName}                                                      from './names.ts';
-import {absoluteIn, addChange, addPatch, editChange, isAbsolute, isPatchable} from './patch.ts';
-import {relativeTo, updatePatch}                                      from './patch.ts';
+import {apiName}                                                      from '../families/names.ts';
+import {absoluteIn, addChange, addPatch, editChange, isAbsolute, isPatchable, relativeTo, updatePatch} from './patch.ts';
 import type {Change}                                                  from './patch.ts';
-import {clipValue, stringify}                                         from './text.ts';
+import {clipValue, stringify}                                         from '../families/text.ts';
 
 /** How much of each argument the events carry that only show a call. */
 const SHOWN = 1_000;
@@ -116,15 +115,12 @@ function ownCall(record: CallRecord, context: CallContext): Call | undefined {
   return {item, custom: true, display, shell: false, ...hidden ? {reduced: `what a script did stands in the script only`} : {}};
 }
 
-/** The native arguments, with the normal ones beside them where those alone do not say what the call does. */
 function nativeCall(record: CallRecord, {agent}: CallContext): Call {
-  const {name, input, args} = record;
-  const more = {...isObject(input) ? input : {}, ...args as {[key: string]: Json} | undefined};
-  const said = isKnownAgain(record, name, input) ? input : isKnownAgain(record, name, more) ? more : undefined;
-  const call = functionCall(record, name, said ?? input, toolDisplay(agent, name, input));
+  const {name, input} = record;
+  const call = functionCall(record, name, input, toolDisplay(agent, name, input));
   if (apiName(name) !== name)
     return {...call, reduced: `its name is written as the API takes names`};
-  return said === undefined ? {...call, reduced: `what it does stands in its own name and arguments only`} : call;
+  return isKnownAgain(record, name, input) ? call : {...call, reduced: `what it does stands in its own name and arguments only`};
 }
 
 /**

@@ -1,5 +1,5 @@
 import type {EditArgs, FilePatch, Json, WriteArgs} from '../../interchange/index.ts';
-import {isObject, objectAt, stringAt}              from '../claude-code/values.ts';
+import {isObject, objectAt, stringAt}              from '../values.ts';
 
 /** Files of one patch; a longer list is no work of a model. */
 const MOST_FILES = 500;

@@ -6,16 +6,16 @@ import type {RecordWriter, WriterTarget}                                     fro
 
 import {OUTPUT_METADATA, UNAIDED_LIMIT, contentOf, outputOf}                 from './content.ts';
 import type {Output}                                                         from './content.ts';
-import {abortedText, line, message, sessionMeta, shownPrompt, summaryText, titleOf} from './lines.ts';
+import {abortedText, line, message, sessionMeta, shownPrompt, summaryText} from './lines.ts';
+import {clip, stringify, titleOf} from '../families/text.ts';
 import type {Payload}                                                        from './lines.ts';
-import {createdOf}                                                           from './locate.ts';
-import {apiName}                                                             from './names.ts';
+import {createdOf}                                                           from '../values.ts';
+import {apiName}                                                             from '../families/names.ts';
 import {absoluteIn, patchChange}                                             from './patch.ts';
 import {planText}                                                            from './plans.ts';
-import {Ring}                                                                from './ring.ts';
+import {Ring}                                                                from '../families/ring.ts';
 import {loadState}                                                           from './state.ts';
 import type {OpenCall, State}                                                from './state.ts';
-import {clip, stringify}                                                     from './text.ts';
 import {shapeCall}                                                           from './tools.ts';
 
 /** Codex 0.169.0 lists a session only when a prompt is shown within its first 210 lines. */

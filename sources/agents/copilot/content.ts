@@ -1,5 +1,5 @@
 import type {JsonObject, Part, ResultRecord} from '../../interchange/index.ts';
-import {stringify}                           from '../codex/text.ts';
+import {stringify}                           from '../families/text.ts';
 
 /** Image types that Copilot hands on (1.0.102). */
 const IMAGES = new Set([`image/png`, `image/jpeg`, `image/gif`, `image/webp`]);

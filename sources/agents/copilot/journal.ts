@@ -8,7 +8,7 @@ import {isCode, makeFolder, openRegular, readIfThere, sizeOf, tailHash, writeAto
 import {NoFlockError, tryLock}             from '../../system/flock.ts';
 import type {Lock}                         from '../../system/flock.ts';
 import {journalPath}                       from '../../system/journal.ts';
-import {isObject, stringAt}                from '../claude-code/values.ts';
+import {isObject, stringAt}                from '../values.ts';
 import type {Machine}                      from '../types.ts';
 
 import {AGENT, eventsOf}                   from './places.ts';

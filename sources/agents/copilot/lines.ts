@@ -1,6 +1,6 @@
 import {deriveId}                from '../../interchange/index.ts';
 import type {Json, JsonObject}   from '../../interchange/index.ts';
-import {stringify, wellFormed}   from '../codex/text.ts';
+import {stringify, wellFormed}   from '../families/text.ts';
 import type {WriterTarget}       from '../types.ts';
 
 import {createdOf}               from './places.ts';

@@ -4,7 +4,7 @@ import path                                      from 'node:path';
 
 import {sessionIdFor}                            from '../../interchange/index.ts';
 import {isCode, openRegular, readAt, readIfThere, sizeOf} from '../../system/files.ts';
-import {isObject, objectAt, stringAt}            from '../claude-code/values.ts';
+import {isObject, objectAt, stringAt}            from '../values.ts';
 import type {LocatedSession, Machine, SessionFile} from '../types.ts';
 
 import {journalOf, refresh, subJournals}         from './journal.ts';

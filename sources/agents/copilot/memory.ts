@@ -1,5 +1,5 @@
 import type {Json, JsonObject}  from '../../interchange/index.ts';
-import {shortKey, stringAt}     from '../claude-code/values.ts';
+import {shortKey, stringAt}     from '../values.ts';
 import {NeedsFullRead}          from '../types.ts';
 
 /** Lines that a bounded reader can be rewound over. */

@@ -1,5 +1,5 @@
 import type {CallRecord, Json, JsonObject, NeutralRecord, Part, ResultRecord, Unplaced} from '../../interchange/index.ts';
-import {isObject, isoTime, numberAt, objectAt, shortKey, stringAt}      from '../claude-code/values.ts';
+import {isObject, isoTime, numberAt, objectAt, shortKey, stringAt}      from '../values.ts';
 import {Recorder}                                                       from '../families/recorder.ts';
 import type {Origin}                                                    from '../families/recorder.ts';
 import {NeedsFullRead}                                                  from '../types.ts';

@@ -1,5 +1,5 @@
 import type {FilePatch, Json, JsonObject, Part, ResultRecord, Unplaced} from '../../interchange/index.ts';
-import {isObject, numberAt, objectAt, stringAt}                         from '../claude-code/values.ts';
+import {isObject, numberAt, objectAt, stringAt}                         from '../values.ts';
 
 /** Bytes of an image that stands in an event of its own; null where it has not come. */
 export type Assets = (id: string) => {data: string; mediaType: string} | null;

@@ -1,5 +1,5 @@
 import type {CallRecord, Json, JsonObject} from '../../interchange/index.ts';
-import {apiName}                           from '../codex/names.ts';
+import {apiName}                           from '../families/names.ts';
 
 import {argumentsOf}                       from './lines.ts';
 

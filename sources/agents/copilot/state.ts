@@ -1,5 +1,5 @@
 import type {FidelityReport, Json} from '../../interchange/index.ts';
-import type {Entry}                from '../codex/ring.ts';
+import type {Entry}                from '../families/ring.ts';
 
 /** A call that waits for its result. `hidden`: it lies before a compaction, and the model no longer sees it. */
 export type OpenCall = {call: string; name: string; shell: boolean; seq: number; hidden?: true};

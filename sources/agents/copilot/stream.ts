@@ -4,7 +4,7 @@ import {open}                          from 'node:fs/promises';
 import type {JsonObject}               from '../../interchange/index.ts';
 import {follow}                        from '../../sync/follow.ts';
 import {hashOf, openRegular, sizeOf}   from '../../system/files.ts';
-import {isObject, stringAt}            from '../claude-code/values.ts';
+import {isObject, stringAt}            from '../values.ts';
 
 /** A line of ours: the events from `upTo` on are no part of the session any more. */
 export const REWOUND = `session-sync.rewound`;

@@ -1,5 +1,5 @@
 import type {JsonObject}        from '../../interchange/index.ts';
-import {objectAt, stringAt}     from '../claude-code/values.ts';
+import {objectAt, stringAt}     from '../values.ts';
 import type {ReaderFacts}       from '../types.ts';
 
 type State = {

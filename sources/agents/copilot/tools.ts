@@ -1,5 +1,5 @@
 import type {CallRecord, Json, JsonObject}   from '../../interchange/index.ts';
-import {isObject, numberAt, stringAt}        from '../claude-code/values.ts';
+import {isObject, numberAt, stringAt}        from '../values.ts';
 
 type Tool = {tool: CallRecord[`tool`]; args?: CallRecord[`args`]};
 

@@ -1,4 +1,4 @@
-import {stringify} from '../codex/text.ts';
+import {stringify} from '../families/text.ts';
 
 import {titleOf}   from './lines.ts';
 

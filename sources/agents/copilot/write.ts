@@ -2,9 +2,9 @@ import {Fidelity, deriveId}                                               from '
 import type {CallRecord, CompactionRecord, FidelityReport, Json, JsonObject} from '../../interchange/index.ts';
 import type {NeutralRecord, NoteRecord, PromptRecord, ReasoningRecord}    from '../../interchange/index.ts';
 import type {ReplyRecord, ResultRecord, TitleRecord}                      from '../../interchange/index.ts';
-import {apiName}                                                          from '../codex/names.ts';
-import {Ring}                                                             from '../codex/ring.ts';
-import {clip, stringify}                                                  from '../codex/text.ts';
+import {apiName}                                                          from '../families/names.ts';
+import {Ring}                                                             from '../families/ring.ts';
+import {clip, stringify}                                                  from '../families/text.ts';
 import type {RecordWriter, WriterTarget}                                  from '../types.ts';
 
 import {contentOf, resultOf}                                              from './content.ts';

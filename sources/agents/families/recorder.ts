@@ -1,6 +1,6 @@
 import {MISSING_RESULT}                                  from '../../interchange/index.ts';
 import type {Json, NeutralRecord, Repair, Unplaced}      from '../../interchange/index.ts';
-import {shortKey}                                        from '../claude-code/values.ts';
+import {shortKey}                                        from '../values.ts';
 import type {ReaderFacts}                                from '../types.ts';
 
 const MOST_OPEN = 200;

@@ -2,7 +2,7 @@ import path                                      from 'node:path';
 
 import {sessionIdFor}                            from '../../interchange/index.ts';
 import type {Json, JsonObject}                   from '../../interchange/index.ts';
-import {isObject, stringAt}                      from '../claude-code/values.ts';
+import {isObject, stringAt}                      from '../values.ts';
 import type {HookEvent, LocatedSession, Machine} from '../types.ts';
 
 import {AGENT}                                   from './locate.ts';

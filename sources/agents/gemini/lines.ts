@@ -1,7 +1,7 @@
 import {createHash}         from 'node:crypto';
 
 import type {Json, Part, ResultRecord} from '../../interchange/index.ts';
-import {clip, cutMiddle, stringify, wellFormed} from '../codex/text.ts';
+import {clip, cutMiddle, stringify, wellFormed} from '../families/text.ts';
 import type {WriterTarget}  from '../types.ts';
 
 import {createdOf}          from './places.ts';

@@ -6,7 +6,7 @@ import {sessionIdFor}                               from '../../interchange/inde
 import type {Json}                                  from '../../interchange/index.ts';
 import {isTooDeep}                                  from '../../interchange/depth.ts';
 import {openRegular, readAt}                        from '../../system/files.ts';
-import {isObject, stringAt}                         from '../claude-code/values.ts';
+import {isObject, stringAt}                         from '../values.ts';
 import type {LocatedSession, Machine, SessionFile}  from '../types.ts';
 
 import {messageOf}                                  from './messages.ts';

@@ -1,5 +1,5 @@
 import type {Json, JsonObject, Part}                         from '../../interchange/index.ts';
-import {isObject, isoTime, objectAt, shortKey, stringAt}     from '../claude-code/values.ts';
+import {isObject, isoTime, objectAt, shortKey, stringAt}     from '../values.ts';
 
 import {INVISIBLE}                                           from './lines.ts';
 import {digestOf}                                            from './values.ts';

@@ -1,7 +1,7 @@
 import type {CallRecord, Json, JsonObject, NeutralRecord, ResultRecord, Unplaced} from '../../interchange/index.ts';
-import {Ledger}                                                                   from '../claude-code/ledger.ts';
-import type {LedgerState}                                                         from '../claude-code/ledger.ts';
-import {isObject, shortKey, stringAt}                                             from '../claude-code/values.ts';
+import {Ledger}                                                                   from '../families/ledger.ts';
+import type {LedgerState}                                                         from '../families/ledger.ts';
+import {isObject, shortKey, stringAt}                                             from '../values.ts';
 import {NeedsFullRead}                                                            from '../types.ts';
 import type {ReaderFacts, RecordReader, SessionFile, SourceLine}                  from '../types.ts';
 

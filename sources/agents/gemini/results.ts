@@ -1,5 +1,5 @@
 import type {FilePatch, JsonObject, ResultRecord}  from '../../interchange/index.ts';
-import {isObject, objectAt, stringAt}              from '../claude-code/values.ts';
+import {isObject, objectAt, stringAt}              from '../values.ts';
 
 import type {Answer}                               from './messages.ts';
 

@@ -1,5 +1,5 @@
 import type {FidelityReport, Json} from '../../interchange/index.ts';
-import type {Entry}                from '../codex/ring.ts';
+import type {Entry}                from '../families/ring.ts';
 
 import type {Piece}                from './lines.ts';
 

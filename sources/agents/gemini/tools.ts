@@ -1,6 +1,6 @@
 import type {CallRecord, Json} from '../../interchange/index.ts';
-import {apiName}               from '../codex/names.ts';
-import {clip, clipValue}       from '../codex/text.ts';
+import {apiName}               from '../families/names.ts';
+import {clip, clipValue}       from '../families/text.ts';
 
 /** How much of a call is shown beside what the model gets. */
 const SHOWN = 1_000;

@@ -2,8 +2,8 @@ import {Fidelity, deriveId}                                                  fro
 import type {CallRecord, CompactionRecord, FidelityReport, InterruptRecord}  from '../../interchange/index.ts';
 import type {Json, NeutralRecord, NoteRecord, Part, PromptRecord}            from '../../interchange/index.ts';
 import type {ReasoningRecord, ReplyRecord, ResultRecord, TitleRecord}        from '../../interchange/index.ts';
-import {Ring}                                                                from '../codex/ring.ts';
-import {clip, stringify}                                                     from '../codex/text.ts';
+import {Ring}                                                                from '../families/ring.ts';
+import {clip, stringify}                                                     from '../families/text.ts';
 import type {RecordWriter, WriterTarget}                                     from '../types.ts';
 
 import {keptMessages}                                                        from './kept.ts';

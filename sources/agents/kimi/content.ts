@@ -1,5 +1,5 @@
 import type {Json, JsonObject, Part}    from '../../interchange/index.ts';
-import {isObject, objectAt, stringAt}   from '../claude-code/values.ts';
+import {isObject, objectAt, stringAt}   from '../values.ts';
 
 const DATA = /^data:([a-z]+\/[\w.+-]+);base64,/;
 /** Pictures of more than 4 KB lie in files of their own; a line names only their type and hash (2.1.0). */

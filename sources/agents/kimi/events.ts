@@ -1,7 +1,7 @@
 import path                                      from 'node:path';
 
 import type {Json}                               from '../../interchange/index.ts';
-import {isObject, stringAt}                      from '../claude-code/values.ts';
+import {isObject, stringAt}                      from '../values.ts';
 import type {HookEvent, LocatedSession, Machine} from '../types.ts';
 
 import {sessionOf}                               from './locate.ts';

@@ -1,5 +1,5 @@
 import type {Json, Part, ResultRecord} from '../../interchange/index.ts';
-import {clip, cutMiddle, stringify}    from '../codex/text.ts';
+import {clip, cutMiddle, stringify}    from '../families/text.ts';
 
 /** Characters of one output that Kimi Code 2.1.0 itself shows its model; of a longer one it writes the rest to a file. */
 export const OUTPUT_LIMIT = 50_000;

@@ -1,6 +1,6 @@
 import type {CallRecord, Json, JsonObject, NeutralRecord, ReplyRecord, Unplaced} from '../../interchange/index.ts';
 import {isTooDeep}                                                    from '../../interchange/depth.ts';
-import {isObject, numberAt, objectAt, shortKey, stringAt}             from '../claude-code/values.ts';
+import {isObject, numberAt, objectAt, shortKey, stringAt}             from '../values.ts';
 import {Recorder, isoOfMs}                                            from '../families/recorder.ts';
 import type {Origin, RecorderState}                                   from '../families/recorder.ts';
 import {NeedsFullRead}                                                from '../types.ts';

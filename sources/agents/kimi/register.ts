@@ -2,9 +2,8 @@ import path                                     from 'node:path';
 
 import type {Json, JsonObject}                  from '../../interchange/index.ts';
 import {openRegular, readAt, readIfThere, writeAtomic} from '../../system/files.ts';
-import {isObject, numberAt, objectAt, stringAt} from '../claude-code/values.ts';
-import {titleOf}                                from '../codex/lines.ts';
-import {stringify}                              from '../codex/text.ts';
+import {isObject, numberAt, objectAt, stringAt} from '../values.ts';
+import {stringify, titleOf}                                from '../families/text.ts';
 import type {Machine, Registered, Registration} from '../types.ts';
 
 import {folderOf}                               from './places.ts';

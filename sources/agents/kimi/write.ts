@@ -2,10 +2,9 @@ import {Fidelity, deriveId}                                             from '..
 import type {CallRecord, CompactionRecord, FidelityReport, InterruptRecord, Json} from '../../interchange/index.ts';
 import type {NeutralRecord, NoteRecord, PlanRecord, PromptRecord}       from '../../interchange/index.ts';
 import type {ReplyRecord, ResultRecord, TitleRecord}                    from '../../interchange/index.ts';
-import {titleOf}                                                        from '../codex/lines.ts';
-import {createdOf}                                                      from '../codex/locate.ts';
-import {apiName}                                                        from '../codex/names.ts';
-import {stringify}                                                      from '../codex/text.ts';
+import {stringify, titleOf}                                                        from '../families/text.ts';
+import {createdOf}                                                      from '../values.ts';
+import {apiName}                                                        from '../families/names.ts';
 import type {RecordWriter, WriterTarget}                                from '../types.ts';
 
 import {contentOf, isBlank, outputOf}                                   from './parts.ts';

@@ -1,6 +1,6 @@
 import type {CallRecord, Json, JsonObject} from '../../interchange/index.ts';
 
-import {isObject, shortKey, stringAt}      from '../claude-code/values.ts';
+import {isObject, shortKey, stringAt}      from '../values.ts';
 
 import {toolOf}                            from './inbound.ts';
 import {nativeId}                          from './ids.ts';

@@ -1,6 +1,6 @@
 import type {Json, Part} from '../../interchange/index.ts';
 
-import {stringify}       from '../codex/text.ts';
+import {stringify}       from '../families/text.ts';
 
 /** Image types that the models behind Pi take. */
 const IMAGES = new Set([`image/png`, `image/jpeg`, `image/gif`, `image/webp`]);

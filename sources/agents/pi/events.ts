@@ -2,7 +2,7 @@ import path                       from 'node:path';
 
 import {sessionIdFor}             from '../../interchange/index.ts';
 import type {Json}                from '../../interchange/index.ts';
-import {isObject, stringAt}       from '../claude-code/values.ts';
+import {isObject, stringAt}       from '../values.ts';
 import type {EventSession, HookEvent, Machine} from '../types.ts';
 
 import {AGENT, isSessionId, isWithin, sessionsFolder, slugOf} from './places.ts';

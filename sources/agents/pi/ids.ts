@@ -1,6 +1,6 @@
 import type {Json} from '../../interchange/index.ts';
 
-import {shortKey}  from '../claude-code/values.ts';
+import {shortKey}  from '../values.ts';
 
 /** Ids of calls that are remembered. Small models count theirs from 0 in every answer. */
 const REMEMBERED = 1_000;

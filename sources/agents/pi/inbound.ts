@@ -1,6 +1,6 @@
 import type {CallRecord, FilePatch, Json, JsonObject, ResultRecord} from '../../interchange/index.ts';
 
-import {isObject, numberAt, objectAt, stringAt} from '../claude-code/values.ts';
+import {isObject, numberAt, objectAt, stringAt} from '../values.ts';
 
 import {partsOf, textOf}                        from './values.ts';
 

@@ -1,5 +1,5 @@
 import type {Repair}      from '../../interchange/index.ts';
-import {shortKey}         from '../claude-code/values.ts';
+import {shortKey}         from '../values.ts';
 import type {ReaderFacts} from '../types.ts';
 
 const MOST_REPAIRS = 100;

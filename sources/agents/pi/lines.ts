@@ -1,5 +1,5 @@
 import type {Json}        from '../../interchange/index.ts';
-import {stringify, wellFormed} from '../codex/text.ts';
+import {stringify, wellFormed} from '../families/text.ts';
 import type {WriterTarget} from '../types.ts';
 
 import {createdOf}        from './places.ts';

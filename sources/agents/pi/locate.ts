@@ -5,7 +5,7 @@ import path                                        from 'node:path';
 
 import {sessionIdFor}                              from '../../interchange/index.ts';
 import {isCode}                                    from '../../system/files.ts';
-import {isObject, stringAt}                        from '../claude-code/values.ts';
+import {isObject, stringAt}                        from '../values.ts';
 import type {LocatedSession, Machine, SessionFile} from '../types.ts';
 
 import {AGENT, agentFolder, isSessionId, isWithin, sessionsFolder, slugOf, slugPrefix} from './places.ts';

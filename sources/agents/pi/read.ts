@@ -1,6 +1,6 @@
 import {MISSING_RESULT}                                     from '../../interchange/index.ts';
 import type {Json, JsonObject, NeutralRecord, Unplaced}     from '../../interchange/index.ts';
-import {isObject, isoTime, numberAt, objectAt, shortKey, stringAt} from '../claude-code/values.ts';
+import {isObject, isoTime, numberAt, objectAt, shortKey, stringAt} from '../values.ts';
 import {NeedsFullRead}                                      from '../types.ts';
 import type {ReaderFacts, RecordReader, SessionFile, SourceLine} from '../types.ts';
 

@@ -1,5 +1,5 @@
 import type {CallRecord, Json} from '../../interchange/index.ts';
-import {apiName}               from '../codex/names.ts';
+import {apiName}               from '../families/names.ts';
 
 import {isObject}              from './content.ts';
 

@@ -1,5 +1,5 @@
 import {NeedsFullRead} from '../types.ts';
-import {shortKey}      from '../claude-code/values.ts';
+import {shortKey}      from '../values.ts';
 
 /** Entries that bounded state reaches back; Pi refers to the one before, and a compaction some dozens back. */
 const ENTRIES = 1_000;

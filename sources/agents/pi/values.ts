@@ -1,6 +1,6 @@
 import type {Json, JsonObject, Part}  from '../../interchange/index.ts';
 
-import {isObject, stringAt}           from '../claude-code/values.ts';
+import {isObject, stringAt}           from '../values.ts';
 
 /** Content of a message (a string, or blocks) as parts. */
 export function partsOf(content: Json | undefined): Array<Part> {

@@ -2,7 +2,7 @@ import {Fidelity, MISSING_RESULT}                                            fro
 import type {CallRecord, CompactionRecord, FidelityReport, InterruptRecord}  from '../../interchange/index.ts';
 import type {Json, NeutralRecord, NoteRecord, PromptRecord}                  from '../../interchange/index.ts';
 import type {ReplyRecord, ResultRecord, TitleRecord}                         from '../../interchange/index.ts';
-import {apiName}                                                             from '../codex/names.ts';
+import {apiName}                                                             from '../families/names.ts';
 import type {RecordWriter, WriterTarget}                                     from '../types.ts';
 
 import {blocksOf, isBlank}                                                   from './content.ts';

@@ -1,7 +1,7 @@
 import {deriveId}                from '../../interchange/index.ts';
 import type {JsonObject}         from '../../interchange/index.ts';
-import {createdOf}               from '../codex/locate.ts';
-import {stringify}               from '../codex/text.ts';
+import {createdOf}               from '../values.ts';
+import {stringify}               from '../families/text.ts';
 import type {WriterTarget}       from '../types.ts';
 
 import {PROVEN}                  from './detect.ts';

@@ -1,5 +1,5 @@
 import type {Json, JsonObject, Part}  from '../../interchange/index.ts';
-import {isObject, objectAt, stringAt} from '../claude-code/values.ts';
+import {isObject, objectAt, stringAt} from '../values.ts';
 
 import {ACKNOWLEDGED, TRAILER}        from './memory.ts';
 

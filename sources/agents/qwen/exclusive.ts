@@ -3,7 +3,7 @@ import path                from 'node:path';
 
 import {readIfThere}       from '../../system/files.ts';
 import {startOf}           from '../../system/processes.ts';
-import {isObject}          from '../claude-code/values.ts';
+import {isObject}          from '../values.ts';
 import type {Machine}      from '../types.ts';
 
 import {homeOf}            from './settings.ts';

@@ -1,4 +1,4 @@
-import {shortKey}      from '../claude-code/values.ts';
+import {shortKey}      from '../values.ts';
 import {NeedsFullRead} from '../types.ts';
 
 /** Lines that bounded state reaches back. A session of one process refers to the last few at most. */

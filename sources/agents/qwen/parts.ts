@@ -1,5 +1,5 @@
 import type {Json, JsonObject, Part, ResultRecord} from '../../interchange/index.ts';
-import {clip, cutMiddle, stringify}                from '../codex/text.ts';
+import {clip, cutMiddle, stringify}                from '../families/text.ts';
 
 /**
  * Bytes of text in one tool output. 0.24.4 resends whatever a session holds, and its own outputs end at 25,000

@@ -1,5 +1,5 @@
 import type {CallRecord, Json, JsonObject, NeutralRecord, ResultRecord, Unplaced} from '../../interchange/index.ts';
-import {isObject, objectAt, shortKey, stringAt}                                  from '../claude-code/values.ts';
+import {isObject, objectAt, shortKey, stringAt}                                  from '../values.ts';
 import {NeedsFullRead}                                                           from '../types.ts';
 import type {ReaderFacts, RecordReader, SessionFile, SourceLine}                 from '../types.ts';
 

@@ -1,5 +1,5 @@
 import type {FilePatch, Json, JsonObject, Part, ResultRecord} from '../../interchange/index.ts';
-import {isObject, numberAt, objectAt, stringAt}               from '../claude-code/values.ts';
+import {isObject, numberAt, objectAt, stringAt}               from '../values.ts';
 
 import {planItems}                                            from './kinds.ts';
 import {streamOf}                                             from './locate.ts';

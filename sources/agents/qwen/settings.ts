@@ -4,7 +4,7 @@ import path               from 'node:path';
 import {parse}            from 'jsonc-parser';
 
 import type {Json}        from '../../interchange/index.ts';
-import {isObject, objectAt, stringAt} from '../claude-code/values.ts';
+import {isObject, objectAt, stringAt} from '../values.ts';
 import type {Machine}     from '../types.ts';
 
 /** What a person's settings say that matters here (0.24.4). */

@@ -1,7 +1,7 @@
 import {MISSING_RESULT}                           from '../../interchange/index.ts';
 import type {JsonObject, NeutralRecord, Unplaced} from '../../interchange/index.ts';
-import {Ledger}                                   from '../claude-code/ledger.ts';
-import type {LedgerState}                         from '../claude-code/ledger.ts';
+import {Ledger}                                   from '../families/ledger.ts';
+import type {LedgerState}                         from '../families/ledger.ts';
 import type {SourceLine}                          from '../types.ts';
 
 import {Calls}                                    from './calls.ts';

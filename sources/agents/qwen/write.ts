@@ -2,9 +2,9 @@ import {Fidelity}                                                            fro
 import type {CallRecord, CompactionRecord, FidelityReport, InterruptRecord}  from '../../interchange/index.ts';
 import type {Json, JsonObject, NeutralRecord, NoteRecord, PromptRecord}      from '../../interchange/index.ts';
 import type {ReasoningRecord, ReplyRecord, ResultRecord, TitleRecord}        from '../../interchange/index.ts';
-import {titleOf}                                                             from '../codex/lines.ts';
-import {apiName}                                                             from '../codex/names.ts';
-import {Ring}                                                                from '../codex/ring.ts';
+import {titleOf}                                                             from '../families/text.ts';
+import {apiName}                                                             from '../families/names.ts';
+import {Ring}                                                                from '../families/ring.ts';
 import type {RecordWriter, WriterTarget}                                     from '../types.ts';
 
 import {Chain}                                                               from './chain.ts';

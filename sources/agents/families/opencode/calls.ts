@@ -1,6 +1,6 @@
 import type {CallRecord, FilePatch, Json, JsonObject, Part, PlanItem, ResultRecord} from '../../../interchange/index.ts';
-import {isObject, numberAt, objectAt, stringAt} from '../../claude-code/values.ts';
-import {planItems}                              from '../../claude-code/tools.ts';
+import {isObject, numberAt, objectAt, stringAt} from '../../values.ts';
+import {planItems}                              from '../claudeTools.ts';
 
 import {isSessionId}                            from './places.ts';
 

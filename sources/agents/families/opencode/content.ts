@@ -1,5 +1,5 @@
 import type {Part}        from '../../../interchange/index.ts';
-import {stringify}        from '../../codex/text.ts';
+import {stringify}        from '../text.ts';
 
 import type {JournalPart} from './lines.ts';
 

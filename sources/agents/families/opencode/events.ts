@@ -3,7 +3,7 @@ import path                      from 'node:path';
 import {sessionIdFor}            from '../../../interchange/index.ts';
 import type {Json}               from '../../../interchange/index.ts';
 import {journalPath}             from '../../../system/journal.ts';
-import {isObject, numberAt, stringAt} from '../../claude-code/values.ts';
+import {isObject, numberAt, stringAt} from '../../values.ts';
 import type {EventSession, HookEvent, Machine} from '../../types.ts';
 
 import {isSessionId}             from './places.ts';

@@ -1,6 +1,6 @@
 import {MISSING_RESULT}        from '../../../interchange/index.ts';
 import type {JsonObject}       from '../../../interchange/index.ts';
-import {clip}                  from '../../codex/text.ts';
+import {clip}                  from '../text.ts';
 
 import {idOf}                  from './ids.ts';
 import {parseLine}             from './lines.ts';

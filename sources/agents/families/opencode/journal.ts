@@ -5,8 +5,8 @@ import {setTimeout as sleep}     from 'node:timers/promises';
 import type {Json, JsonObject}   from '../../../interchange/index.ts';
 import {hashOf, isCode, makeFolder, readIfThere, writeAtomic} from '../../../system/files.ts';
 import {NoFlockError, tryLock}   from '../../../system/flock.ts';
-import {isObject, objectAt, stringAt} from '../../claude-code/values.ts';
-import {stringify}               from '../../codex/text.ts';
+import {isObject, objectAt, stringAt} from '../../values.ts';
+import {stringify}               from '../text.ts';
 import type {Machine}            from '../../types.ts';
 
 import type {StoredMessage, StoredSession} from './rows.ts';

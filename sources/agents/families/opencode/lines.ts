@@ -1,5 +1,5 @@
 import type {Json, JsonObject} from '../../../interchange/index.ts';
-import {stringify}             from '../../codex/text.ts';
+import {stringify}             from '../text.ts';
 
 /**
  * The journal of a session on its way into the agent's database: a line for each thing that the database gets a row of,

@@ -5,7 +5,7 @@ import {sessionIdFor}            from '../../../interchange/index.ts';
 import {isCode, readIfThere, sizeOf, writeAtomic} from '../../../system/files.ts';
 import {journalPath}             from '../../../system/journal.ts';
 import {findProgram}             from '../../../system/programs.ts';
-import {objectAt, stringAt}      from '../../claude-code/values.ts';
+import {objectAt, stringAt}      from '../../values.ts';
 import type {LocatedSession, Machine, SessionFile} from '../../types.ts';
 
 import {updateJournal}           from './journal.ts';

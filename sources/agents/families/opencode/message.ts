@@ -1,5 +1,5 @@
 import type {CallRecord, Json, JsonObject, Part, ResultRecord, Unplaced} from '../../../interchange/index.ts';
-import {isObject, objectAt, stringAt}      from '../../claude-code/values.ts';
+import {isObject, objectAt, stringAt}      from '../../values.ts';
 
 import {filePart, planOf, resultOf, toolOf} from './calls.ts';
 

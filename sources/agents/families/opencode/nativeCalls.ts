@@ -1,9 +1,9 @@
 import path                        from 'node:path';
 
 import type {CallRecord, Json, JsonObject} from '../../../interchange/index.ts';
-import {isObject, stringAt}        from '../../claude-code/values.ts';
-import {apiName}                   from '../../codex/names.ts';
-import {clip}                      from '../../codex/text.ts';
+import {isObject, stringAt}        from '../../values.ts';
+import {apiName}                   from '../names.ts';
+import {clip}                      from '../text.ts';
 
 export type NativeCall = {
   tool: string;

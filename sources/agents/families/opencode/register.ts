@@ -2,7 +2,7 @@ import {open, readFile, rm}      from 'node:fs/promises';
 
 import {hashOf, readIfThere, removeIfThere, temporaryName, writeAtomic} from '../../../system/files.ts';
 import {findProgram, isFolder}   from '../../../system/programs.ts';
-import {titleOf}                 from '../../codex/lines.ts';
+import {titleOf}                 from '../text.ts';
 import type {Machine, Registered, Registration} from '../../types.ts';
 
 import {isOurs}                  from './ids.ts';

@@ -1,6 +1,6 @@
 import type {Json, JsonObject}   from '../../../interchange/index.ts';
 import {isTooDeep}               from '../../../interchange/depth.ts';
-import {isObject, numberAt, objectAt, stringAt} from '../../claude-code/values.ts';
+import {isObject, numberAt, objectAt, stringAt} from '../../values.ts';
 import type {Machine}            from '../../types.ts';
 
 import {isMessageId, isSessionId} from './places.ts';

@@ -7,7 +7,7 @@ import {parse}                    from 'jsonc-parser';
 import type {Json}                from '../../../interchange/index.ts';
 import {isCode, readIfThere}      from '../../../system/files.ts';
 import {findProgram}              from '../../../system/programs.ts';
-import {isObject}                 from '../../claude-code/values.ts';
+import {isObject}                 from '../../values.ts';
 import type {Machine}             from '../../types.ts';
 
 import {configFolder, dataFolder, stateFolder} from './places.ts';

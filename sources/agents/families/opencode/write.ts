@@ -1,8 +1,8 @@
 import {Fidelity, MISSING_RESULT}                                            from '../../../interchange/index.ts';
 import type {CallRecord, CompactionRecord, FidelityReport, Json}             from '../../../interchange/index.ts';
 import type {NeutralRecord, PromptRecord, ResultRecord, TitleRecord}         from '../../../interchange/index.ts';
-import {shortKey}                                                            from '../../claude-code/values.ts';
-import {titleOf}                                                             from '../../codex/lines.ts';
+import {shortKey}                                                            from '../../values.ts';
+import {titleOf}                                                             from '../text.ts';
 import type {RecordWriter, WriterTarget}                                     from '../../types.ts';
 
 import {milliseconds, outputOf, promptPart}                                  from './content.ts';

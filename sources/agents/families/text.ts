@@ -76,3 +76,9 @@ export function clipValue(value: unknown, limit: number, depth = 6): unknown {
     return value.slice(0, 20).map(item => clipValue(item, limit, depth - 1));
   return Object.fromEntries(Object.entries(value).slice(0, 40).map(([key, item]) => [clip(key, 200), clipValue(item, limit, depth - 1)]));
 }
+
+/** A title for one line of a list: no control characters or terminal escapes, at most 200 characters. */
+export function titleOf(title: string): string {
+  const plain = title.replace(/\u001b\[[0-?]*[ -/]*[@-~]/g, ``).replace(/[\0-\x1f\x7f-\x9f\u2028\u2029]+/g, ` `).trim();
+  return wellFormed(plain.slice(0, 200));
+}

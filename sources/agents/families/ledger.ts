@@ -1,7 +1,7 @@
 import type {JsonObject, Repair}               from '../../interchange/index.ts';
 import type {ReaderFacts}                      from '../types.ts';
 
-import {isoTime, shortKey, stringAt}           from './values.ts';
+import {isoTime, shortKey, stringAt}           from '../values.ts';
 
 const MOST_REPAIRS = 100;
 const MOST_TYPES = 100;

@@ -1,6 +1,6 @@
 import type {CallRecord, Json, JsonObject, PlanItem} from '../../interchange/index.ts';
 
-import {isObject, numberAt, stringAt}                from './values.ts';
+import {isObject, numberAt, stringAt}                from '../values.ts';
 
 type Tool = {tool: CallRecord[`tool`]; args?: CallRecord[`args`]};
 
