@@ -13,7 +13,7 @@ import type {Turn}                    from './_model.ts';
 import {percent, share}               from './_share.ts';
 import {World}                        from './_world.ts';
 import type {Machine}                 from './_world.ts';
-import {CODE_MODE, beginCodex, codexDrive, codexIsHere, placeCodex, runCodex} from './drives/codex.ts';
+import {CODE_MODE, beginCodex, codexDrive, codexIsHere, placeCodex, runCodex, trustHooks} from './drives/codex.ts';
 
 /** What our reader makes of a session in the machine's store. */
 async function recordsOf(machine: Machine, id: string): Promise<Array<NeutralRecord>> {
@@ -169,11 +169,15 @@ describe.runIf(codexIsHere())(`Codex as a source`, () => {
     expect(said).toMatch(/Codex runs new hooks only after/);
     const first = await runCodex(alice, [`Before trust`], [{text: `Alone.`}]);
     expect(first).toMatchObject({exitCode: 0});
+    // Nothing is said of hooks that are not run.
+    expect(first.stderr).not.toMatch(/hook/i);
     await alice.settled();
     expect(await alice.git(`for-each-ref`, `refs/session-sync/`)).toBe(``);
 
-    const run = await runCodex(alice, [`Make a till`], CLASSIC_TURNS.slice(0, 4).concat(CLASSIC_TURNS.at(-1)!), {args: [`--dangerously-bypass-hook-trust`]});
+    await trustHooks(alice);
+    const run = await runCodex(alice, [`Make a till`], CLASSIC_TURNS.slice(0, 4).concat(CLASSIC_TURNS.at(-1)!));
     expect(run).toMatchObject({exitCode: 0});
+    expect(run.stderr).not.toMatch(/hook/i);
     await alice.settled();
     expect(await alice.git(`for-each-ref`, `refs/session-sync/`)).not.toBe(``);
     const id = run.events.find(event => event.type === `thread.started`)!.thread_id;

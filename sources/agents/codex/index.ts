@@ -19,7 +19,7 @@ export const codex: AgentAdapter = {
   name: `Codex`,
   proven: PROVEN,
   support: {
-    source: `rollouts, live through hooks once they are trusted`,
+    source: `sessions, live through hooks (Codex asks once)`,
     target: `live mirror, restore`,
     kept: `prompts, answers, calls and outputs, images, plans, compactions, interruptions, title; shell as \`exec_command\`, edits as \`apply_patch\``,
     reduced: `thinking is shown, not sent; outputs above 48,000 bytes are cut in the middle`,

@@ -1,5 +1,7 @@
-import {mkdir, readFile, readdir, writeFile} from 'node:fs/promises';
+import {spawn}                              from 'node:child_process';
+import {appendFile, mkdir, readFile, readdir, writeFile} from 'node:fs/promises';
 import path                                 from 'node:path';
+import {createInterface}                    from 'node:readline';
 import {fileURLToPath}                      from 'node:url';
 
 import {agentPath}                          from '../../agents.mjs';
@@ -64,6 +66,35 @@ async function resume(machine: Machine, id: string, prompt: string, turns: Array
   if (run.exitCode !== 0 || run.requests.length === 0 || thread !== id)
     throw new Error(`codex exec resume ${id} exited with ${run.exitCode}, thread ${thread}: ${run.stdout}\n${run.stderr}`);
   return run;
+}
+
+/**
+ * What a person does who chooses to trust all hooks when Codex asks in its terminal: the hash of each goes into
+ * config.toml (0.169.0).
+ */
+export async function trustHooks(machine: Machine): Promise<void> {
+  const child = spawn(`codex`, [`app-server`], {cwd: machine.project, env: machine.env, stdio: [`pipe`, `pipe`, `ignore`]});
+  const timer = setTimeout(() => child.kill(`SIGKILL`), 30_000);
+  try {
+    const closed = new Promise(resolve => child.on(`close`, resolve));
+    child.stdin.write([
+      {id: 1, method: `initialize`, params: {clientInfo: {name: `acceptance`, version: `1`}}},
+      {method: `initialized`},
+      {id: 2, method: `hooks/list`, params: {cwds: [machine.project]}},
+    ].map(message => `${JSON.stringify(message)}\n`).join(``));
+    for await (const line of createInterface({input: child.stdout})) {
+      const {id, result} = JSON.parse(line);
+      if (id !== 2)
+        continue;
+      const hooks: Array<{key: string; currentHash: string}> = result.data.flatMap((entry: {hooks: Array<object>}) => entry.hooks);
+      await appendFile(path.join(machine.codexHome, `config.toml`), hooks.map(hook => `[hooks.state.${JSON.stringify(hook.key)}]\ntrusted_hash = "${hook.currentHash}"\n`).join(``));
+      child.stdin.end();
+    }
+    await closed;
+  } finally {
+    clearTimeout(timer);
+    child.kill(`SIGKILL`);
+  }
 }
 
 /** The id of a rollout's session, and of the file itself where that is another one. */
