@@ -3,6 +3,7 @@ import path                    from 'node:path';
 import {afterAll, beforeAll, describe, expect, test} from 'vitest';
 
 import {agentById}             from '../../sources/agents/index.ts';
+import {sessionIdFor}          from '../../sources/interchange/index.ts';
 import type {NeutralRecord}    from '../../sources/interchange/index.ts';
 import {follow}                from '../../sources/sync/follow.ts';
 
@@ -97,8 +98,11 @@ export function familyTests(name: string, program: FamilyProgram, drive: Drive, 
     describe(`its own sessions`, () => {
       let alice: Machine;
 
-      step(`are read as its own model gets them back`, async () => {
+      beforeAll(async () => {
         alice = await shop(`alice`, `shop`);
+      }, STEP_MS);
+
+      step(`are read as its own model gets them back`, async () => {
         for (const fixture of drive.fixtures) {
           const id = await drive.place!(alice, fixture);
           const cell = share(await recordsOf(alice, agent, id), await drive.receives(alice, id));
@@ -115,9 +119,7 @@ export function familyTests(name: string, program: FamilyProgram, drive: Drive, 
           {text: `So big.`},
         ]);
         await alice.settled(STEP_MS);
-        const {data} = JSON.parse(succeeded(await alice.sessionSync(`status`, `--all`, `--json`)));
-        const {session} = data.sessions.find((one: {nativeId?: string; session: string; title?: string}) => one.nativeId === id || one.title?.includes(`Laden`) || JSON.stringify(one).includes(id));
-        const shown = succeeded(await alice.sessionSync(`show`, session, `--text`));
+        const shown = succeeded(await alice.sessionSync(`show`, sessionIdFor(agent, id), `--text`));
         for (const text of [`Wie groß ist der Laden? 👋`, `I look.`, `größe`, `So big.`])
           expect(shown).toContain(text);
       });
@@ -128,6 +130,13 @@ export function familyTests(name: string, program: FamilyProgram, drive: Drive, 
       let id: string;
       let mirror: string;
       const fixture = `04-multi-prompt-compacted`;
+      /** Claude Code goes on with the session. */
+      const ask = async (content: string, count: number) => {
+        const file = await transcript();
+        const last = (await readFile(file, `utf8`)).trimEnd().split(`\n`).map(line => JSON.parse(line)).findLast(line => typeof line.uuid === `string`);
+        const uuid = `00000000-0000-4000-8000-00000000000${count}`;
+        await appendFile(file, `${JSON.stringify({...last, type: `user`, uuid, parentUuid: last.uuid, message: {role: `user`, content}, timestamp: `2026-11-22T10:00:0${count}.000Z`})}\n`);
+      };
       const transcript = async () => (await agentById(`claude-code`)!.source!.locate(here(machine), [machine.project]))[0]!.path;
 
       step(`grows with the session`, async () => {
@@ -151,9 +160,7 @@ export function familyTests(name: string, program: FamilyProgram, drive: Drive, 
         const heard = await drive.receives(machine, mirror);
         expect(heard.at(-1)).toEqual({kind: `reply`, text: `The agent thinks so too.`});
 
-        const file = await transcript();
-        const last = (await readFile(file, `utf8`)).trimEnd().split(`\n`).map(line => JSON.parse(line)).findLast(line => typeof line.uuid === `string`);
-        await appendFile(file, `${JSON.stringify({...last, type: `user`, uuid: `00000000-0000-4000-8000-000000000001`, parentUuid: last.uuid, message: {role: `user`, content: `And then?`}, timestamp: `2026-11-22T10:00:00.000Z`})}\n`);
+        await ask(`And then?`, 1);
         await machine.settled(STEP_MS);
         await sync(machine);
         const [next] = await mirrorsOf(machine, id, agent);
@@ -165,6 +172,7 @@ export function familyTests(name: string, program: FamilyProgram, drive: Drive, 
       step(`is gone for good when a person deletes it`, async () => {
         const [next] = await mirrorsOf(machine, id, agent);
         await program.must(machine, [`session`, `delete`, next!.id]);
+        await ask(`Still there?`, 2);
         await sync(machine);
         expect((await program.list(machine)).map(({id}) => id)).not.toContain(next!.id);
         const left = await readdir(path.join(machine.home, `.local`, `state`, `session-sync`, agent, `out`));
