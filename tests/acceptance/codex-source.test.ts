@@ -1,4 +1,4 @@
-import {mkdir, readFile, readdir, symlink} from 'node:fs/promises';
+import {mkdir, readFile, readdir, rm, symlink} from 'node:fs/promises';
 import path                           from 'node:path';
 import {afterEach, describe, expect, test} from 'vitest';
 
@@ -130,6 +130,24 @@ describe.runIf(codexIsHere())(`Codex as a source`, () => {
       const prompts = records.flatMap(record => record.kind === `prompt` ? record.content : []).map(part => part.type === `text` ? part.text : ``);
       expect(prompts).toEqual([`Where are the carts?`, `What does the README say?`, `The question without it`, ...id === fork ? [`In the fork`] : []]);
     }
+  });
+
+  test(`a session that goes on in another file is read on from where it was`, async () => {
+    await begin();
+    succeeded(await alice.sessionSync(`init`));
+    const id = await placeCodex(alice, `05-went-back`);
+    const folder = path.join(alice.codexHome, `sessions`, `2026`, `11`, `23`);
+    await rm(path.join(folder, (await readdir(folder)).find(file => file.includes(`${id}_`))!));
+    expect(succeeded(await alice.sessionSync(`sync`))).toContain(`new records`);
+    expect(succeeded(await alice.sessionSync(`show`, id, `--text`))).toContain(`A question with a mistake`);
+
+    await placeCodex(alice, `05-went-back`);
+    const second = succeeded(await alice.sessionSync(`sync`));
+    expect(second).toMatch(/: [1-9]\d? new records/);
+    const shown = succeeded(await alice.sessionSync(`show`, id, `--text`));
+    expect(shown).toContain(`The question without it`);
+    expect(shown).not.toContain(`A question with a mistake`);
+    expect(succeeded(await alice.sessionSync(`status`, `--all`))).not.toMatch(/rewritten|problem/i);
   });
 
   test(`is kept in git and comes back to another Codex, who hears what was heard before`, async () => {

@@ -1,5 +1,3 @@
-import {isDeepStrictEqual}                           from 'node:util';
-
 import type {CallRecord, Json, JsonObject, PlanItem} from '../../interchange/index.ts';
 import {planStatus, toolOf as claudeTool}            from '../families/claudeTools.ts';
 import {isObject, numberAt, stringAt}                from '../values.ts';
@@ -151,19 +149,6 @@ function planItems(list: Json | undefined): Array<PlanItem> | undefined {
     return step === undefined ? undefined : {step, status: planStatus(status)};
   });
   return items.includes(undefined) ? undefined : items.filter(item => item !== undefined);
-}
-
-/** Would a reader of the written call know again what it does? */
-export function isKnownAgain(record: CallRecord, name: string, input: Json): boolean {
-  if (record.tool === `other` || record.tool === `ask`)
-    return true;
-  const {tool, args} = toolOf(name, input);
-  return tool === record.tool && isDeepStrictEqual(essential(args), essential(record.args));
-}
-
-function essential(args: CallRecord[`args`]): Json {
-  const {path, pattern, url, query, prompt, text, items, edits, content, command} = (args ?? {}) as JsonObject;
-  return [path, pattern, url, query, prompt, text, items, edits, content, command].map(value => value ?? null);
 }
 
 function firstOf(input: JsonObject, keys: Array<string>): string | undefined {

@@ -1,6 +1,5 @@
 import type {CallRecord, Json}                                        from '../../interchange/index.ts';
 
-import {isKnownAgain}                                                 from './kinds.ts';
 import {apiName}                                                      from '../families/names.ts';
 import {absoluteIn, addChange, addPatch, editChange, isAbsolute, isPatchable, relativeTo, updatePatch} from './patch.ts';
 import type {Change}                                                  from './patch.ts';
@@ -118,9 +117,7 @@ function ownCall(record: CallRecord, context: CallContext): Call | undefined {
 function nativeCall(record: CallRecord, {agent}: CallContext): Call {
   const {name, input} = record;
   const call = functionCall(record, name, input, toolDisplay(agent, name, input));
-  if (apiName(name) !== name)
-    return {...call, reduced: `its name is written as the API takes names`};
-  return isKnownAgain(record, name, input) ? call : {...call, reduced: `what it does stands in its own name and arguments only`};
+  return apiName(name) === name ? call : {...call, reduced: `its name is written as the API takes names`};
 }
 
 /**

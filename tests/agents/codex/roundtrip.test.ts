@@ -8,7 +8,7 @@ import {claudeCode}                           from '../../../sources/agents/clau
 import {codex}                                from '../../../sources/agents/codex/index.ts';
 import {apiName}                              from '../../../sources/agents/families/names.ts';
 import {linearize, sinceCompaction}           from '../../../sources/interchange/index.ts';
-import type {NeutralRecord}                   from '../../../sources/interchange/index.ts';
+import type {Json, NeutralRecord}             from '../../../sources/interchange/index.ts';
 import {sessionArbitrary}                     from '../../interchange/arbitrary.ts';
 import {expectSound, linesOf, readLines}      from '../_battery.ts';
 import {ESSENTIAL, lost}                      from '../_essence.ts';
@@ -51,6 +51,9 @@ describe(`a session that was written for Codex and is read again`, () => {
   });
 
   it(`loses nothing of any session that the report does not name`, {timeout: 120_000}, () => {
-    fc.assert(fc.property(sessionArbitrary({open: false}), records => check(records)), {numRuns: 150});
+    fc.assert(fc.property(sessionArbitrary({open: false}), generated => {
+      // What a reader takes for the arguments of a kind always stands in the native ones.
+      check(generated.map(record => record.kind === `call` && record.args !== undefined ? {...record, input: record.args as Json} : record) as Array<NeutralRecord>);
+    }), {numRuns: 150});
   });
 });
