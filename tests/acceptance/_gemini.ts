@@ -85,7 +85,7 @@ function textOf(content: Body): string {
 }
 
 /** What Gemini CLI 0.61.0 puts before the conversation, afresh on each start. */
-const CONTEXT = /^\s*<(session_context|hook_context)>/;
+const CONTEXT = /^\s*<(session_context|hook_context)>\s*\n/;
 
 /**
  * The history in a generateContent request, without the prompt that made it and what is only there to protect a prompt.

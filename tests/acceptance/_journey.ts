@@ -18,7 +18,7 @@ export const LOGO = Buffer.from(`iVBORw0KGgoAAAANSUhEUgAAABAAAAAQCAIAAACQkWg2AAA
 
 /** Two people who share a remote: alice, and bob whose home, folder and user name differ. */
 export async function twoMachines(project = `shop`): Promise<{world: World; alice: Machine; bob: Machine; remote: string}> {
-  const world = await World.create();
+  const world = await World.create([`claude`, `codex`]);
   const alice = await world.machine({user: `alice`, home: `home/alice`, project});
   const bob = await world.machine({user: `bob`, home: `Users/bob`, project: `src/my shop`});
   const remote = await world.bareRemote(`shop.git`);

@@ -227,16 +227,17 @@ export class World {
     return path.join(this.root, `agents-bin`);
   }
 
-  static async create(): Promise<World> {
+  /** With these agents on PATH; each one that is there gets a mirror of every session. */
+  static async create(programs = Object.keys(agents) as Array<AgentProgram>): Promise<World> {
     const world = new World(await realpath(await mkdtemp(path.join(tmpdir(), `session-sync-world-`))));
     await mkdir(world.bin);
     await mkdir(world.agentsBin);
-    const programs = {'session-sync': `dist/cli.js`, 'session-sync-worker': `dist/worker.js`, 'session-sync-hook': `dist/hook.sh`};
-    for (const [name, file] of Object.entries(programs))
+    const ours = {'session-sync': `dist/cli.js`, 'session-sync-worker': `dist/worker.js`, 'session-sync-hook': `dist/hook.sh`};
+    for (const [name, file] of Object.entries(ours))
       await symlink(path.join(repository, file), path.join(world.bin, name));
     for (const folder of [world.bin, world.agentsBin]) {
       await symlink(process.execPath, path.join(folder, `node`));
-      for (const name of Object.keys(agents) as Array<AgentProgram>) {
+      for (const name of programs) {
         const program = agentPath(name);
         if (program !== null)
           await symlink(program, path.join(folder, name));

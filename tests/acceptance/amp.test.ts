@@ -31,7 +31,7 @@ describe.runIf(ampIsHere())(`Amp`, () => {
   let service: AmpService | undefined;
 
   const begin = async (project: string) => {
-    world = await World.create();
+    world = await World.create([`claude`, `amp`]);
     alice = await world.machine({user: `alice`, home: `home/alice`, project});
     await alice.createProject({'README.md': `# Shop\n`});
     await mkdir(path.join(alice.claudeHome, `projects`), {recursive: true});

@@ -76,7 +76,7 @@ describe.runIf(agentsAreHere())(`a session in Claude Code's store`, () => {
   let failed = false;
 
   beforeAll(async () => {
-    world = await World.create();
+    world = await World.create([`claude`]);
     alice = await world.machine({user: `alice`, home: `home/alice`, project: `shop`});
     await alice.createProject({'README.md': `# Shop\n`});
     await claudeCodeDrive.setUp(alice);

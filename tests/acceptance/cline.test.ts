@@ -32,7 +32,7 @@ const LONG = 400_000;
 describe.runIf(clineIsHere())(`Cline`, () => {
   let world: World;
   beforeAll(async () => {
-    world = await World.create();
+    world = await World.create([`claude`, `cline`]);
   });
   afterAll(() => world?.dispose());
 

@@ -63,7 +63,7 @@ let world: World;
 
 function worlds() {
   beforeEach(async () => {
-    world = await World.create();
+    world = await World.create([`claude`, `copilot`]);
   });
   afterEach(context => world.dispose({failed: context.task.result?.state === `fail`}));
 }
@@ -170,7 +170,7 @@ describe.runIf(copilotIsHere())(`the worst of sessions in Copilot CLI`, () => {
   let alice: Machine;
 
   beforeAll(async () => {
-    world = await World.create();
+    world = await World.create([`claude`, `copilot`]);
     alice = await world.machine({user: `alice`, home: `home/alice`, project: `shop`});
     await alice.createProject({'README.md': `# Shop\n`});
     await copilotDrive.setUp(alice);

@@ -67,7 +67,7 @@ describe.runIf(geminiIsHere())(`Gemini CLI`, () => {
   let failed = false;
 
   beforeAll(async () => {
-    world = await World.create();
+    world = await World.create([`claude`, `gemini`]);
   });
 
   afterAll(() => world?.dispose({failed}));

@@ -45,7 +45,7 @@ describe.runIf(kimiIsHere())(`Kimi Code`, () => {
   let failed = false;
 
   beforeAll(async () => {
-    world = await World.create();
+    world = await World.create([`claude`, `kimi`]);
   });
   afterAll(() => world?.dispose({failed}));
 

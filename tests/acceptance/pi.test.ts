@@ -54,7 +54,7 @@ describe.runIf(piIsHere())(`Pi`, () => {
   let failed = false;
 
   beforeAll(async () => {
-    world = await World.create();
+    world = await World.create([`claude`, `pi`]);
   });
   afterAll(() => world?.dispose({failed}));
 

@@ -45,7 +45,7 @@ describe.runIf(qwenIsHere())(`Qwen Code`, () => {
   let failed = true;
 
   beforeAll(async () => {
-    world = await World.create();
+    world = await World.create([`claude`, `qwen`]);
     alice = await world.machine({user: `alice`, home: `home/alice`, project: `shop`});
     await alice.createProject({'README.md': `# Shop\n`, '.session-sync/config.json': `${JSON.stringify({version: 1, targets: [`qwen`]})}\n`});
     await qwenDrive.setUp(alice);

@@ -9,6 +9,8 @@ export type Drive = {
   agent: string;
   /** Its program, as `tests/agents.mjs` fetches it. */
   program: AgentProgram;
+  /** It shortens a history of more (short) turns than this by itself, whoever wrote it. Absent: 2,000 go through. */
+  mostTurns?: number;
   /** Folders below the home that hold everything the agent writes; `receives` and `title` run on copies of them. */
   stores: Array<string>;
   /** As on a machine in use: a provider that points to 127.0.0.1, no updates, no telemetry, the project trusted. */

@@ -111,6 +111,7 @@ function plainResult(text: string): string {
 
 export const clineDrive: Drive = {
   agent: `cline`,
+  mostTurns: 400,
   program: `cline`,
   stores: [`.cline`],
 
