@@ -162,6 +162,11 @@ class Follower {
         adapter, located, live: null, size: -1, changedAt: Date.now(), committedAt: Date.now(), turnEndBy: null, wanted: true, retryAt: 0, againAt: null, events: [], hint: null,
       };
       this.sessions.set(located.session, followed);
+      // An agent may go on with a session in another file.
+      if (followed.live !== null && followed.located.path !== located.path) {
+        await followed.live.close();
+        followed.live = null;
+      }
       followed.located = located;
       followed.wanted = true;
       followed.events.push(event);

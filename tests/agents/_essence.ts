@@ -6,6 +6,9 @@ import type {CallRecord}                                   from '../acceptance/_
 export const ESSENTIAL = [`prompt`, `reply`, `call`, `result`] as const satisfies Array<RecordKind>;
 export type Essential = typeof ESSENTIAL[number];
 
+/** Lines that agents put around an image, to tell their model of its file. */
+const IMAGE_MARK = /^<\/?image\b[^>\n]*>$/gm;
+
 type ResultRecord = NeutralRecord & {kind: `result`};
 
 /**
@@ -31,7 +34,16 @@ function isSame(record: NeutralRecord, other: NeutralRecord, calls: Map<string, 
     return sameCall(wellFormed(record), {kind: `call`, id: other.call, name: other.name, input: [other.args, other.input]});
   if (record.kind === `result` && other.kind === `result`)
     return record.error !== true && OWN_WORDS.has(calls.get(record.call)?.tool ?? ``) || sameOutput(whole(record), wordsOf(other));
-  return wordsOf(other).includes(wordsOf(record));
+  if (record.kind !== `prompt`)
+    return wordsOf(other).includes(wordsOf(record));
+  // The parts of a prompt, one after the other, whatever an agent puts between them.
+  let at = 0;
+  return record.content.every(part => {
+    const wanted = part.type === `text` ? plain(part.text.toWellFormed().replace(/\r\n?/g, `\n`)) : ``;
+    const place = wordsOf(other).indexOf(wanted, at);
+    at = place + wanted.length;
+    return place !== -1;
+  });
 }
 
 /** Halves of surrogate pairs are written as what a file can hold. */
@@ -44,7 +56,7 @@ function wellFormed<T>(value: T): T {
 }
 
 function whole(record: ResultRecord): ResultRecord {
-  return {...record, content: record.content.map(part => part.type === `text` ? {...part, text: part.text.toWellFormed()} : part)};
+  return {...record, content: record.content.map(part => part.type === `text` ? {...part, text: part.text.toWellFormed().replace(IMAGE_MARK, ``)} : part)};
 }
 
 function wordsOf(record: NeutralRecord): string {

@@ -15,8 +15,9 @@ import {ESSENTIAL, lost}                       from './_essence.ts';
 
 const FIXTURES = path.join(import.meta.dirname, `..`, `fixtures`);
 
-/** Agents that write into a file of their own what their reader reads from it; the others are shown with the real programs. */
-const files = agents.filter(agent => agent.target !== undefined && agent.source !== undefined && agent.source.refresh === undefined);
+/** Agents whose lines are not those of their store: what comes back from them is shown with the real programs. */
+const FOREIGN = new Set([`opencode`, `kilo`, `cline`, `amp`]);
+const files = agents.filter(agent => agent.target !== undefined && agent.source !== undefined && !FOREIGN.has(agent.id));
 
 /** Settings that the writer of an agent finds on a machine where nothing special is configured. */
 const SETTINGS: {[agent: string]: Json} = {codex: {provider: `openai`}};
