@@ -16,7 +16,7 @@ export type Family = {
   /** The package that plugins are written with; installed already, or each start would look for a registry for a minute. */
   plugins: {name: string; version: string};
   fixtures: Array<string>;
-  /** Takes off what the agent puts around a text of the person. */
+  /** Takes off what the agent puts around a text of the person; what is nothing without it was no text of a person. */
   unwrap?: (text: string) => string;
 };
 
@@ -81,7 +81,8 @@ export class FamilyProgram {
   }
 
   heard(body: unknown, prompt: string) {
-    return heardByChat(body, prompt, this.family.unwrap ? {unwrap: this.family.unwrap} : {});
+    const {unwrap = text => text} = this.family;
+    return heardByChat(body, prompt, {unwrap, context: text => text.trim() !== `` && unwrap(text).trim() === ``});
   }
 
   async list(machine: Machine, cwd = machine.project): Promise<Array<{id: string; title: string; updated: number}>> {
