@@ -11,13 +11,14 @@ describe(`init`, () => {
   it(`registers hooks, writes the configuration, and does nothing the second time`, async () => {
     const {alice} = await makeWorld();
     const first = await alice.json([`init`]);
-    expect(first.settings).toMatchObject([{file: SHARED, changed: true}]);
+    const own = path.join(alice.home, `.codex`, `hooks.json`);
+    expect(first.settings).toMatchObject([{file: SHARED, changed: true}, {file: own, changed: true}]);
     expect(first.agents.filter(({found}: {found: boolean}) => found).map(({id}: {id: string}) => id)).toEqual([`claude-code`, `codex`]);
     expect(JSON.parse(await fs.readFile(path.join(alice.repo, `.session-sync/config.json`), `utf8`))).toEqual({version: 1});
 
     const before = await snapshot(alice.repo);
     const second = await alice.json([`init`]);
-    expect(second.settings).toMatchObject([{file: SHARED, changed: false}]);
+    expect(second.settings).toMatchObject([{file: SHARED, changed: false}, {file: own, changed: false}]);
     expect(await snapshot(alice.repo)).toEqual(before);
     expect((await alice.cli(`doctor`)).exitCode).toBe(0);
   });
@@ -66,9 +67,29 @@ describe(`init`, () => {
     expect(await snapshot(alice.world)).toEqual(before);
   });
 
+  it(`puts hooks that serve all projects into the person's own settings, and takes them out of there only when asked`, async () => {
+    const {alice} = await makeWorld();
+    const own = path.join(alice.home, `.codex`, `hooks.json`);
+    expect((await alice.json([`init`, `--project-only`])).settings.map(({file}: {file: string}) => file)).toEqual([SHARED]);
+    await expect(fs.stat(own)).rejects.toThrow();
+
+    const told = await alice.ok(`init`);
+    expect(told).toMatch(/Codex: .*trust/);
+    const text = await fs.readFile(own, `utf8`);
+    expect(text).toContain(`session-sync-hook codex`);
+    expect((await fs.stat(own)).mode & 0o777).toBe(0o600);
+
+    expect(await alice.json([`uninit`])).toMatchObject({kept: [own]});
+    expect(await fs.readFile(own, `utf8`)).toBe(text);
+    await alice.ok(`init`);
+    expect(await alice.json([`uninit`, `--everywhere`])).toMatchObject({kept: [], changed: expect.arrayContaining([own])});
+    expect(await fs.readFile(own, `utf8`).catch(() => ``)).not.toContain(`session-sync`);
+  });
+
   it(`needs an agent, or --force`, async () => {
     const {alice} = await makeWorld();
-    await fs.rm(path.join(alice.home, `.claude`), {recursive: true});
+    for (const store of [`.claude`, `.codex`])
+      await fs.rm(path.join(alice.home, store), {recursive: true});
     expect(await alice.json([`init`], 1)).toMatchObject({code: `NO_AGENT`});
     await alice.ok(`init`, `--force`);
     expect(await fs.readFile(path.join(alice.repo, SHARED), `utf8`)).toContain(`session-sync-hook`);

@@ -132,14 +132,17 @@ describe(`restore`, () => {
     await bob.ok(`restore`);
     const whole = (await bob.rollouts())[0]!;
     const text = await fs.readFile(whole, `utf8`);
-    const {restored: [part]} = await bob.json([`restore`, SESSION, `--at`, `1`]);
+    const {restored: [part]} = await bob.json([`restore`, SESSION, `--at`, `1`, `--agent`, `codex`]);
     expect(part).toMatchObject({agent: `codex`, outcome: `created`, records: 2});
     expect(part.path).not.toBe(whole);
     expect(await fs.readFile(whole, `utf8`)).toBe(text);
-    expect((await bob.json([`restore`, SESSION, `--at`, `1`])).restored).toMatchObject([{outcome: `unchanged`}]);
+    expect((await bob.json([`restore`, SESSION, `--at`, `1`, `--agent`, `codex`])).restored).toMatchObject([{outcome: `unchanged`}]);
     for (const at of [`-1`, `x`, `${RECORDS}`, `1.5`])
       expect(await bob.json([`restore`, SESSION, `--at=${at}`], 1)).toMatchObject({code: `BAD_RECORD`});
-    expect(await bob.json([`restore`, SESSION, `--at`, `1`, `--agent`, `claude-code`], 1)).toMatchObject({code: `NOT_RESTORED`});
+    // Also for its own agent, beside the whole one.
+    const {restored: [own]} = await bob.json([`restore`, SESSION, `--at`, `1`, `--agent`, `claude-code`]);
+    expect(own).toMatchObject({agent: `claude-code`, outcome: `created`, records: 2});
+    expect(own.id).not.toBe(SESSION);
   });
 
   it(`says what it cannot choose`, async () => {
