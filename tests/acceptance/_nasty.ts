@@ -88,8 +88,8 @@ export function nastySession(cwd: string): Transcript {
 }
 
 /** Many short turns. */
-export function longSession(cwd: string, turns: number): Transcript {
-  const session = new Transcript(`5e551000-0000-4000-8000-${String(turns).padStart(12, `0`)}`, cwd);
+export function longSession(cwd: string, turns: number, id = `5e551000-0000-4000-8000-0000000000d2`): Transcript {
+  const session = new Transcript(id, cwd);
   for (let turn = 0; turn < turns; turn++) {
     session.prompt(`Prompt ${turn}: what is next?`);
     session.answer(`m${turn}a`, use(`t${turn}`, `Bash`, {command: `echo step ${turn}`}));

@@ -26,7 +26,7 @@ const TURNS = 2_000;
 
 describe.runIf(programsAreHere()).each([
   [`everything that has a trap in one agent or another`, (machine: Machine, _turns: number) => nastySession(machine.project)],
-  [`${TURNS} turns, or as many as the agent takes`, (machine: Machine, turns: number) => longSession(machine.project, turns)],
+  [`${TURNS} turns, or as many as the agent takes`, (machine: Machine, turns: number) => longSession(machine.project, turns, `5e551000-0000-4000-8000-${String(turns).padStart(12, `0`)}`)],
 ] as const)(`a session with %s`, (_, make) => {
   let world: World;
   let alice: Machine;
@@ -49,6 +49,7 @@ describe.runIf(programsAreHere()).each([
       placed.set(turns, {session, records, mirrors: []});
     }
     succeeded(await alice.run(`session-sync`, [`sync`], {timeoutMs: 400_000}));
+    succeeded(await alice.sessionSync(`pause`));
     const {data} = JSON.parse(succeeded(await alice.sessionSync(`status`, `--all`, `--json`)));
     for (const one of placed.values())
       one.mirrors = data.sessions.find(({session}: {session: string}) => session === one.session).mirrors;

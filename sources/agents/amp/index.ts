@@ -40,7 +40,7 @@ export const amp: AgentAdapter = {
     mirrorId,
     prepare: async () => null,
     pathOf: (machine, {id}) => journalPath(machine, AGENT, `out`, id),
-    openWriter: (writing, state) => new TranscriptWriter(writing, {version: CARRIER, own: `claude-code`, midTurn: `prompt`, bookkeeping: false}, state),
+    openWriter: (writing, state) => new TranscriptWriter(writing, {version: CARRIER, own: `claude-code`, midTurn: `prompt`, bookkeeping: false, plain: true}, state),
     // The journal is nobody's but ours.
     judge: () => `continued`,
     exclusively: async (_machine, _id, write) => await write(),

@@ -100,9 +100,12 @@ export function heardByCline(body: Body, prompt: string): Array<Heard> {
 function plainResult(text: string): string {
   try {
     const value = JSON.parse(text) as unknown;
-    const items = (Array.isArray(value) ? value : [value]) as Array<{result?: unknown; success?: unknown}>;
+    const items = (Array.isArray(value) ? value : [value]) as Array<{result?: unknown; success?: unknown; type?: unknown; text?: unknown}>;
     if (items.length > 0 && items.every(item => typeof item?.success === `boolean` && typeof item.result === `string`))
       return items.map(item => item.result).join(`\n`);
+    // Of results with images, the words.
+    if (items.length > 0 && items.every(item => typeof item?.type === `string`))
+      return items.flatMap(item => typeof item.text === `string` ? [item.text] : []).join(`\n`);
   } catch {
     // A text.
   }

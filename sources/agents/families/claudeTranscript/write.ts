@@ -21,6 +21,7 @@ const RING = 1_000;
 const SHOWN_INPUT = 8_000;
 const SHOWN_INPUTS = 200_000;
 const LABEL = 80;
+const OWN_TAGS = /<(local-command-[a-z]+|command-[a-z]+|system-reminder)>/;
 
 /** Notes that Claude Code shows as what they are, by their tags (2.1.330); the others are hidden from the person. */
 const SHOWN_NOTES = new Set([`shell-mode`, `local-command`]);
@@ -35,6 +36,11 @@ export type Dialect = {
   midTurn: `queued` | `prompt`;
   /** Begin with a line that says where the session is from, and name its title and its live end. */
   bookkeeping: boolean;
+  /**
+   * For a reader that knows only prompts, answers and calls (Amp 0.0.1790142911 leaves out what is marked as no prompt, and
+   * what stands in tags of Claude Code's own): a compaction is a prompt with its summary, and so is a note.
+   */
+  plain?: boolean;
 };
 
 /** Reasons why a record is not wholly what it was; none when it is. */
@@ -250,6 +256,12 @@ export class TranscriptWriter implements RecordWriter {
   private compaction(record: CompactionRecord): Outcome {
     const {state} = this;
     this.closeCalls(MISSING_RESULT);
+    if (this.dialect.plain === true) {
+      this.chain(`user`, {message: userMessage(summaryText(record.summary))});
+      state.group = null;
+      this.turnEnd();
+      return [`the whole history before it is there as well`];
+    }
     const keep: Array<string> = [];
     const missing: Array<number> = [];
     for (const seq of record.keep ?? []) {
@@ -313,10 +325,13 @@ export class TranscriptWriter implements RecordWriter {
     if (text === undefined || text.trim() === ``)
       return {dropped: `empty`};
 
+    if (this.dialect.plain === true && OWN_TAGS.test(text))
+      return {dropped: `its importer leaves out what Claude Code says to itself`};
+
     this.interject();
     // What a hook of Claude Code adds for the model stands in such tags.
     const content = this.own && what.startsWith(`hook_`) ? `<system-reminder>\n${text}\n</system-reminder>` : text;
-    this.chain(`user`, {message: userMessage(content), ...SHOWN_NOTES.has(what) ? {} : {isMeta: true}});
+    this.chain(`user`, {message: userMessage(content), ...SHOWN_NOTES.has(what) || this.dialect.plain === true ? {} : {isMeta: true}});
     return [];
   }
 
