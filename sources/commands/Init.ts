@@ -65,7 +65,7 @@ export class InitCommand extends BaseCommand {
     for (const change of changes)
       await this.apply(change);
     for (const {agent} of hooked.filter(({agent}) => agent.hooks!.confirm !== undefined))
-      this.say(`${agent.name}: ${agent.hooks!.confirm!}`);
+      this.say(agent.hooks!.confirm!);
     if (!this.local && config === null) {
       this.say(`${this.dryRun ? `Would write` : `Wrote`} ${CONFIG_PATH}`);
       if (!this.dryRun)
@@ -74,7 +74,9 @@ export class InitCommand extends BaseCommand {
     if (!this.dryRun)
       await activate(project);
 
-    const silent = sources.filter(({agent}) => !hooked.some(one => one.agent === agent)).map(({agent}) => agent.name);
+    const silent = sources.filter(({agent}) => agent.source!.fetch === undefined && !hooked.some(one => one.agent === agent)).map(({agent}) => agent.name);
+    for (const {agent} of sources.filter(({agent}) => agent.source!.fetch !== undefined))
+      this.say(`${agent.name} keeps its sessions elsewhere: \`session-sync import --agent ${agent.id}\` brings one here.`);
     if (silent.length > 0)
       this.say(`${silent.join(`, `)}: no hooks here; \`session-sync sync\` reads these sessions, \`session-sync watch\` keeps them in step.`);
     const targets = found.filter(({agent, detection}) => agent.target !== undefined && agent.target.consent === undefined && detection.found).map(({agent}) => agent.name);
@@ -94,8 +96,10 @@ export class InitCommand extends BaseCommand {
 
   private async detect() {
     const found: Array<{agent: AgentAdapter; detection: Detection}> = [];
-    for (const agent of agents) {
-      const detection = await agent.detect(this.context.machine);
+    // Side by side: each starts a program to learn its version.
+    const detections = await Promise.all(agents.map(async agent => await agent.detect(this.context.machine)));
+    for (const [index, agent] of agents.entries()) {
+      const detection = detections[index]!;
       found.push({agent, detection});
       this.say(`${detection.found ? `Found` : `Not here:`} ${agent.name}${detection.version ? ` ${safe(detection.version)}` : ``}`);
       for (const note of detection.notes)

@@ -74,7 +74,7 @@ describe(`init`, () => {
     await expect(fs.stat(own)).rejects.toThrow();
 
     const told = await alice.ok(`init`);
-    expect(told).toMatch(/Codex: .*trust/);
+    expect(told).toMatch(/^Codex .*trust/m);
     const text = await fs.readFile(own, `utf8`);
     expect(text).toContain(`session-sync-hook codex`);
     expect((await fs.stat(own)).mode & 0o777).toBe(0o600);
