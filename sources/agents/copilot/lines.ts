@@ -8,7 +8,7 @@ import {createdOf}               from './places.ts';
 /** Version of Copilot CLI that read what is written here, and wrote what is read. */
 export const PROVEN = `1.0.102`;
 
-/** Copilot's parser gives up at a depth of 128 and leaves out the whole line, without a word (1.0.102). */
+/** Parsers of its kind give up at a depth of 128; what Copilot itself does with such a line was not tried (1.0.102). */
 const DEEPEST = 90;
 
 /** One event; `data` as JSON text. `index` is its place in the file: ids are the session's and this. */
