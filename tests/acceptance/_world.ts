@@ -83,6 +83,8 @@ export class Machine {
   readonly home: string;
   readonly project: string;
   readonly env: {[name: string]: string};
+  /** What ends the programs that outlive their start; run when the world is disposed of. */
+  readonly endings: Array<() => Promise<void>> = [];
 
   constructor(readonly world: World, readonly options: MachineOptions) {
     this.home = path.join(world.root, options.home);
@@ -260,8 +262,11 @@ export class World {
   }
 
   async dispose({failed = false} = {}) {
-    for (const machine of this.machines)
+    for (const machine of this.machines) {
       await machine.stopWorker();
+      for (const end of machine.endings)
+        await end();
+    }
     if (failed && process.env.KEEP) {
       process.stderr.write(`kept: ${this.root}\n`);
       return;

@@ -46,6 +46,20 @@ async function stopHub(machine: Machine) {
   }
 }
 
+/** Background programs of this world whose number stands nowhere any more: their store was a copy. */
+async function stopHubs(machine: Machine) {
+  for (const name of await readdir(`/proc`).catch(() => [])) {
+    const command = /^\d+$/.test(name) ? await readFile(`/proc/${name}/cmdline`, `utf8`).catch(() => ``) : ``;
+    if (!command.includes(`--cline-hub-daemon`) || !command.includes(machine.world.root))
+      continue;
+    try {
+      process.kill(Number(name), `SIGKILL`);
+    } catch {
+      // It has ended by itself.
+    }
+  }
+}
+
 /** Types a prompt into a session that was resumed in a terminal, and waits for as many answers as there are turns. */
 async function inTerminal(machine: Machine, id: string, prompt: string, turns: Array<Turn>, cwd = machine.project): Promise<Array<Body>> {
   const model = await ChatModel.start({turns});
@@ -119,6 +133,7 @@ export const clineDrive: Drive = {
   stores: [`.cline`],
 
   async setUp(machine) {
+    machine.endings.push(() => stopHubs(machine));
     const {exitCode, stdout, stderr} = await machine.run(`cline`, [`auth`, `-p`, `openai-compatible`, `-b`, `http://127.0.0.1:9/v1`, `-k`, `sk-none`, `-m`, `fake-model`], {timeoutMs: 120_000});
     await stopHub(machine);
     if (exitCode !== 0)
