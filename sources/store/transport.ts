@@ -1,29 +1,18 @@
-import {readIndex, refOf, updateIndex}   from './discovery.ts';
-import type {IndexEntry}                 from './discovery.ts';
+import {fetchRefs, remoteRefs, transport}  from './connection.ts';
+import type {TransportOptions}           from './connection.ts';
+import {updateIndex}                     from './discovery.ts';
 import {defaultRemote}                   from './facts.ts';
-import {cleanText, gitError, runGit}      from './git.ts';
-import type {GitOptions, MachineEnv}     from './git.ts';
+import {cleanText, gitError}             from './git.ts';
 import {
-  INDEX_REFS, SESSION_REFS, TRACKING_REFS, OBJECT_ID, checkId, indexRef, parseIndexRef, parseSessionRef, sessionRef, shadowRef, shardOf, trackingRef,
+  INDEX_REFS, SESSION_REFS, TRACKING_REFS, checkId, indexRef, parseSessionRef, sessionRef, shadowRef, shardOf, trackingRef,
 } from './layout.ts';
-import {CatFile}                         from './objects.ts';
 import {packRefs, updateRefs}            from './refs.ts';
 import type {RefChange}                  from './refs.ts';
-import type {SessionStore, StoreProblem} from './store.ts';
-import type {Repository, StoredHeader}   from './types.ts';
+import type {SessionStore}               from './store.ts';
 
 /** Refs of one `git push`; a batch that fails as a whole is tried again in smaller ones. */
 const BATCH       = 200;
 const SMALL_BATCH = 25;
-
-export type TransportOptions = {
-  /** A remote of the user's configuration; `defaultRemote` says which where it is left out. */
-  remote?: string;
-  /** A person sits in front: git may ask for a password. */
-  tty?: boolean;
-  /** Lines of git's own progress. */
-  onProgress?: (text: string) => void;
-};
 
 export type PushedRef = {ref: string; session?: string; from: string | null; to: string};
 export type PushResult = {
@@ -144,15 +133,6 @@ async function settle(store: SessionStore, remote: string, items: Array<PushedRe
       await updateRefs(repo, env, [change]);
 }
 
-/** Refs of ours that the remote has, by name. One connection. */
-export async function remoteRefs(repo: Repository, env: MachineEnv, remote: string, options: TransportOptions = {}): Promise<Map<string, string>> {
-  const run = await transport(repo, env, [`ls-remote`, `--refs`, remote, `refs/session-sync/*`], options);
-  if (run.code !== 0)
-    throw gitError(`ls-remote`, run);
-
-  return new Map(run.stdout.split(`\n`).map(line => line.split(`\t`) as [string, string]).filter(([oid, ref]) => OBJECT_ID.test(oid) && ref?.startsWith(`refs/session-sync/`)).map(([oid, ref]) => [ref, oid]));
-}
-
 export type PullResult = {
   remote: string;
   /** Number of tracking refs that are new or moved. */
@@ -179,80 +159,6 @@ export async function pull(store: SessionStore, options: TransportOptions & {ses
   const refs = (await store.reader.refs([prefix])).filter(({ref, oid}) => before.get(ref) !== oid).map(({ref, oid}) => ({ref, from: before.get(ref) ?? null, to: oid}));
   await packRefs(repo, env);
   return {remote, updated: refs.length, refs};
-}
-
-async function fetchRefs(repo: Repository, env: MachineEnv, remote: string, refspec: string, options: TransportOptions, more: Array<string> = []) {
-  const run = await transport(repo, env, [
-    `-c`, `core.hooksPath=/dev/null`,
-    `fetch`, `--progress`, `--no-prune`, `--no-prune-tags`, `--no-tags`, `--no-write-fetch-head`, `--no-recurse-submodules`, `--no-auto-gc`, `--refmap=`,
-    // Else a partial clone would get the sessions without their contents.
-    ...repo.partial ? [`--no-filter`] : [],
-    ...more, remote, refspec,
-  ], options);
-  if (run.code !== 0)
-    throw gitError(`fetch`, run);
-}
-
-/**
- * What a remote has, newest first, without fetching a transcript: only the small indexes are transferred. One entry a
- * session, its newest. Sessions that plain git pushed without an index are in `problems`.
- */
-export async function remoteSessions(repo: Repository, env: MachineEnv, name: string, options: Omit<TransportOptions, `remote`> = {}): Promise<{sessions: Array<StoredHeader>; problems: Array<StoreProblem>}> {
-  const remote = await defaultRemote(repo, env, name);
-  const theirs = await remoteRefs(repo, env, remote, options);
-  const reader = new CatFile(repo, env);
-  try {
-    const prefix   = `${TRACKING_REFS}${remote}/index/`;
-    const known    = new Map((await reader.refs([prefix])).map(({ref, oid}) => [ref, oid]));
-    const indexes  = [...theirs].filter(([ref]) => parseIndexRef(ref));
-    if (indexes.some(([ref, oid]) => known.get(trackingRef(remote, ref)) !== oid))
-      await fetchRefs(repo, env, remote, `+refs/session-sync/index/*:${prefix}*`, options);
-
-    const listed = new Map<string, IndexEntry>();
-    const problems: Array<StoreProblem> = [];
-    for (const [ref, commit] of indexes) {
-      const read = await readIndex(reader, ref, commit, parseIndexRef(ref)!.writer).catch((error: Error & {code?: string}) => ({
-        entries: [], problems: [{ref, code: error.code ?? `BAD_DATA`, message: error.message}],
-      }));
-      problems.push(...read.problems);
-      for (const entry of read.entries)
-        listed.set(refOf(entry), entry);
-    }
-
-    const sessions = new Map<string, StoredHeader>();
-    for (const ref of theirs.keys()) {
-      if (parseIndexRef(ref))
-        continue;
-
-      const header = listed.get(ref)?.header;
-      const known  = header && sessions.get(header.session);
-      if (!parseSessionRef(ref))
-        problems.push({ref, code: `UNSAFE_NAME`, message: `not the name of a session`});
-      else if (header === undefined)
-        problems.push({ref, code: `MISSING_OBJECT`, message: `it was pushed without an entry in the index: session-sync pull brings it`});
-      else if (known === undefined || isNewer(header, known))
-        sessions.set(header.session, header);
-    }
-
-    return {sessions: [...sessions.values()].sort((a, b) => isNewer(a, b) ? -1 : 1), problems};
-  } finally {
-    await reader.close();
-  }
-}
-
-function isNewer(a: StoredHeader, b: StoredHeader) {
-  const [left, right] = [a.updated ?? ``, b.updated ?? ``];
-  return left === right ? a.session === b.session ? a.sequence > b.sequence : a.session < b.session : left > right;
-}
-
-/** Runs where the person would: a remote's address may be relative to the working tree, and so may parts of the configuration. */
-async function transport(repo: Repository, env: MachineEnv, args: Array<string>, options: TransportOptions) {
-  const run: GitOptions = {
-    env, tty: options.tty,
-    ...repo.workTree ? {cwd: repo.workTree} : {cwd: repo.commonDir},
-    ...options.onProgress ? {onStderr: (text: string) => text.split(/[\r\n]+/).map(line => cleanText(line, 300)).filter(line => line !== ``).forEach(options.onProgress!)} : {},
-  };
-  return await runGit(repo.workTree ? args : [`--git-dir=${repo.commonDir}`, ...args], run);
 }
 
 /** Has the remote, whose refs are `theirs`, this ref in just this state? */

@@ -1,13 +1,18 @@
-import Table from 'cli-table3';
+// Version 4, as in safe.ts.
+import stringWidth from 'string-width';
 
-const NONE = {
-  'top': ``, 'top-mid': ``, 'top-left': ``, 'top-right': ``, 'bottom': ``, 'bottom-mid': ``, 'bottom-left': ``, 'bottom-right': ``,
-  'left': ``, 'left-mid': ``, 'mid': ``, 'mid-mid': ``, 'right': ``, 'right-mid': ``, 'middle': `  `,
-};
-
-/** Rows under a head, in columns as wide as they need; no lines. Cells are plain text that was made safe before. */
+/** Rows under a head, in columns as wide as they need; no lines. Cells are plain text of one line that was made safe before. */
 export function table(rows: Array<Array<string>>, {columns}: {columns: Array<string>}): string {
-  const table = new Table({head: columns, chars: NONE, style: {'padding-left': 0, 'padding-right': 0, 'head': [], 'border': [], 'compact': true}});
-  table.push(...rows);
-  return table.toString().split(`\n`).map(line => line.trimEnd()).join(`\n`);
+  // By hand: a library's table of 10,000 rows takes as long as their square, 14 seconds.
+  const widths = columns.map(widthOf);
+  const sized  = [columns, ...rows].map(row => row.map((text, column) => {
+    const width = widthOf(text);
+    widths[column] = Math.max(widths[column] ?? 0, width);
+    return {text, width};
+  }));
+  return sized.map(row => row.map(({text, width}, column) => `${text}${` `.repeat(widths[column]! - width)}`).join(`  `).trimEnd()).join(`\n`);
+}
+
+function widthOf(text: string) {
+  return /^[ -~]*$/.test(text) ? text.length : stringWidth(text);
 }
