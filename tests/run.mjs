@@ -6,7 +6,7 @@
 import {spawn}                         from 'node:child_process';
 import {mkdtempSync, readFileSync, realpathSync, rmSync} from 'node:fs';
 import {tmpdir}                        from 'node:os';
-import {join}                          from 'node:path';
+import {join, relative}                from 'node:path';
 import process                         from 'node:process';
 import {fetchAgents, haveAgents}       from './agents.mjs';
 import {build, installDependencies, root} from './_toolchain.mjs';
@@ -58,13 +58,29 @@ function count(report, exitCode) {
   const unloadable = result.testResults.filter(file => file.status === `failed` && !file.assertionResults.some(test => test.status === `failed`)).length;
   const unrun = demandAgents ? result.numPendingTests + result.numTodoTests : 0;
   const failed = result.numFailedTests + unloadable + unrun;
+  failures.push(...failuresOf(result));
   if (unrun > 0)
     process.stdout.write(`${unrun} tests did not run, which counts as failed here\n`);
   // An error outside every test (an unhandled rejection) shows only in the exit code.
   return {passed, failed: failed || (exitCode === 0 ? 0 : 1)};
 }
 
+/** What failed, each with its first words: the end of a long log is what a person sees first. */
+function failuresOf({testResults}) {
+  return testResults.flatMap(({name, message, assertionResults}) => {
+    const file = relative(root, name);
+    const failed = assertionResults.filter(test => test.status === `failed`).map(test => `${file} > ${test.fullName}\n${shortened(test.failureMessages.join(`\n`))}`);
+    const unrun = demandAgents ? assertionResults.filter(test => ![`passed`, `failed`].includes(test.status)).map(test => `${file} > ${test.fullName}\n  did not run`) : [];
+    return [...failed, ...unrun, ...message && failed.length === 0 ? [`${file}\n${shortened(message)}`] : []];
+  });
+}
+
+function shortened(message) {
+  return message.split(`\n`).slice(0, 12).map(line => `  ${line.slice(0, 300)}`).join(`\n`);
+}
+
 const total = {passed: 0, failed: 0};
+const failures = [];
 try {
   installDependencies();
   build();
@@ -84,5 +100,7 @@ try {
 } finally {
   rmSync(scratch, {recursive: true, force: true});
 }
+for (const failure of failures)
+  process.stdout.write(`failed: ${failure}\n`);
 process.stdout.write(`${total.passed} passed, ${total.failed} failed\n`);
 process.exitCode = total.failed === 0 && total.passed > 0 ? 0 : 1;

@@ -89,5 +89,5 @@ export function resultOf(value: Json | undefined): {text: string; exitCode?: num
     return {text: value === undefined || value === null ? `` : JSON.stringify(value)};
   const exitCode = numberAt(value, `exitCode`);
   const text = stringAt(value, `content`) ?? stringAt(value, `output`) ?? stringAt(value, `diff`);
-  return {text: text ?? JSON.stringify(value), ...exitCode !== undefined && Number.isInteger(exitCode) ? {exitCode} : {}};
+  return {text: text ?? JSON.stringify(value), ...exitCode !== undefined && Number.isSafeInteger(exitCode) ? {exitCode} : {}};
 }

@@ -129,7 +129,7 @@ function effect(reader: RolloutReader, callId: string | undefined, said: JsonObj
     return;
   const {effects} = open;
   const exitCode = numberAt(said, `exit_code`);
-  if (exitCode !== undefined && Number.isInteger(exitCode))
+  if (exitCode !== undefined && Number.isSafeInteger(exitCode))
     effects.exitCode = exitCode;
   if (failed)
     effects.error = true;

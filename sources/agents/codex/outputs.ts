@@ -101,7 +101,7 @@ function older(output: Json | undefined): Json | undefined {
     const value = JSON.parse(output) as Json;
     const text = isObject(value) ? stringAt(value, `output`) : undefined;
     const code = numberAt(objectAt(value, `metadata`), `exit_code`);
-    return text === undefined || code === undefined || !Number.isInteger(code) ? output : `Process exited with code ${code}\nOutput:\n${text}`;
+    return text === undefined || code === undefined || !Number.isSafeInteger(code) ? output : `Process exited with code ${code}\nOutput:\n${text}`;
   } catch {
     return output;
   }

@@ -45,7 +45,7 @@ export function doneIn(item: JsonObject): Done | undefined {
       const exitCode = numberAt(item, `exit_code`);
       return {
         did: `command`, command, output: digestOf(output),
-        ...folder === undefined ? {} : {workdir: folder}, ...exitCode === undefined || !Number.isInteger(exitCode) ? {} : {exitCode},
+        ...folder === undefined ? {} : {workdir: folder}, ...exitCode === undefined || !Number.isSafeInteger(exitCode) ? {} : {exitCode},
       };
     }
     case `FileChange`:

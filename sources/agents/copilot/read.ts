@@ -276,7 +276,7 @@ class Reader implements RecordReader {
       kind: `compaction`, summary,
       ...trigger === undefined ? {} : {trigger: trigger === `manual` ? `manual` : `auto`},
       ...keep.length === 0 ? {} : {keep},
-      ...tokens !== undefined && Number.isInteger(tokens) ? {tokensBefore: tokens} : {},
+      ...tokens !== undefined && Number.isSafeInteger(tokens) ? {tokensBefore: tokens} : {},
     }, origin);
   }
 

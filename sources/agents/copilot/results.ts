@@ -18,7 +18,7 @@ export function resultFields(data: JsonObject, assets: Assets): Omit<Unplaced<Re
   return {
     content: [...text === `` && images.length > 0 ? [] : [{type: `text` as const, text}], ...images],
     ...failed ? {error: true} : {},
-    ...exitCode !== undefined && Number.isInteger(exitCode) ? {exitCode} : {},
+    ...exitCode !== undefined && Number.isSafeInteger(exitCode) ? {exitCode} : {},
     ...failed && /denied|rejected/.test(code) ? {denied: true} : {},
     ...failed && code === `interrupted` ? {interrupted: true} : {},
     ...full === undefined ? {} : {full: {path: full}},
@@ -42,7 +42,7 @@ export function imageOf(item: JsonObject, assets: Assets): Part {
   const id = stringAt(item, `assetId`);
   const asset = id === undefined ? null : assets(id);
   const bytes = numberAt(item, `byteLength`);
-  return asset ? {type: `image`, ...asset} : {type: `image`, mediaType, ...bytes !== undefined && Number.isInteger(bytes) ? {bytes} : {}};
+  return asset ? {type: `image`, ...asset} : {type: `image`, mediaType, ...bytes !== undefined && Number.isSafeInteger(bytes) ? {bytes} : {}};
 }
 
 /** The change of the one file that a call committed, out of the diff that is shown to the person. */

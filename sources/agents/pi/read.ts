@@ -270,7 +270,7 @@ class Reader implements RecordReader {
     const at = this.emit({
       kind: `compaction`, summary: stringAt(value, `summary`) ?? ``,
       ...keep.length > 0 ? {keep} : {},
-      ...tokensBefore !== undefined && Number.isInteger(tokensBefore) ? {tokensBefore} : {},
+      ...tokensBefore !== undefined && Number.isSafeInteger(tokensBefore) ? {tokensBefore} : {},
     }, entry, false);
     entry.from = at;
   }

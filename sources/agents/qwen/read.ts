@@ -284,7 +284,7 @@ class Reader implements RecordReader {
       kind: `compaction`, summary,
       ...reason === `manual` ? {trigger: `manual`} : typeof reason === `string` ? {trigger: `auto`} : {},
       ...keep.length > 0 ? {keep} : {},
-      ...typeof tokens === `number` && Number.isInteger(tokens) && tokens > 0 ? {tokensBefore: tokens} : {},
+      ...typeof tokens === `number` && Number.isSafeInteger(tokens) && tokens > 0 ? {tokensBefore: tokens} : {},
     });
     if (beside.trim() !== ``)
       stream.own(line, {kind: `note`, what: `restored-context`, visible: true, text: beside});

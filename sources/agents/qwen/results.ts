@@ -28,7 +28,7 @@ export function resultFields(name: string, response: JsonObject, content: Array<
 
   if (name === `run_shell_command`) {
     const code = isObject(display) ? numberAt(display, `exitCode`) : Number(EXITED.exec(text.slice(-500))?.[1] ?? NaN);
-    if (code !== undefined && Number.isInteger(code))
+    if (code !== undefined && Number.isSafeInteger(code))
       fields.exitCode = code;
   }
 

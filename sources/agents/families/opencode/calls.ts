@@ -98,7 +98,7 @@ export function resultOf(name: string, state: JsonObject): ResultFields {
   const output = stringAt(state, `output`) ?? ``;
   return {
     content: [...output === `` ? [] : [{type: `text` as const, text: output}], ...attachments(state.attachments)],
-    ...exitCode !== undefined && Number.isInteger(exitCode) ? {exitCode} : {},
+    ...exitCode !== undefined && Number.isSafeInteger(exitCode) ? {exitCode} : {},
     ...full === undefined ? {} : {full: {path: full}},
     ...patch.length === 0 ? {} : {patch},
     ...name === `task` && isSessionId(child) ? {stream: `sub-${child}`} : {},

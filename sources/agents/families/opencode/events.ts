@@ -29,7 +29,7 @@ export function fromEvent(machine: Machine, variant: Variant, event: Json): Even
     ...known,
     size: 0,
     mtimeMs: 0,
-    event: {name, ...known, ...pid !== undefined && Number.isInteger(pid) && pid > 0 ? {pid} : {}, ...meaning(name)},
+    event: {name, ...known, ...pid !== undefined && Number.isSafeInteger(pid) && pid > 0 ? {pid} : {}, ...meaning(name)},
   };
 }
 
