@@ -5,6 +5,7 @@ import {agentById, agents}                     from '../agents/index.ts';
 import type {AgentAdapter}                     from '../agents/types.ts';
 import {summarise}                             from '../interchange/index.ts';
 import {describeDifference}                    from '../restore/compare.ts';
+import {recordCount}                           from '../restore/history.ts';
 import {restore}                               from '../restore/restore.ts';
 import type {Restored}                         from '../restore/restore.ts';
 import {remember}                              from '../sync/remembered.ts';
@@ -70,7 +71,7 @@ export class RestoreCommand extends BaseCommand {
     const {newest, others} = session.stored!;
     this.introduce(session);
     for (const other of others.slice(0, 3))
-      this.warn(`Another clone has stored this session as well (${other.header.streams[`rec/main`]?.records ?? 0} records, ${safe(other.header.machine ?? other.writer)}); the newest one is taken.`);
+      this.warn(`Another clone has stored this session as well (${recordCount(other.header)} records, ${safe(other.header.machine ?? other.writer)}); the newest one is taken.`);
 
     const restored: Array<Restored> = [];
     const failed: Array<{agent: string; reason: string}> = [];
@@ -95,7 +96,7 @@ export class RestoreCommand extends BaseCommand {
       this.say(difference);
     if (!this.dryRun && restored.length > 0)
       await remember(place, session.session, restored.map(({agent, id, path: file, command, records, ours}) => ({
-        agent, id, path: file, cwd: place.root, commit: newest.commit, command, records, ...ours ?? {},
+        agent, id, path: file, cwd: place.root, commit: newest.commit, command, records, writer: newest.writer, ...ours ?? {},
       }))).catch((error: Error) => this.warn(`\`status\` will not show this: ${error.message}`));
     if (restored.length === 0)
       throw new CommandError(`NOT_RESTORED`, failed.map(({agent, reason}) => `${agent}: ${reason}`).join(`\n`));

@@ -141,5 +141,19 @@ export type SessionHeader = {
   ignored?: {[type: string]: number};
   repairs?: Array<Repair>;
   redactions?: {[rule: string]: number};
-  lineage?: {parent: string; seq: number};
+  lineage?: Lineage;
+};
+
+/** Where a session comes from that an agent went on with after we had written it. */
+export type Lineage = {
+  parent: string;
+  /** First record of the parent that this session has not. */
+  seq: number;
+  /** The clone whose state of the parent it was. */
+  writer?: string;
+  /**
+   * Bytes at the begin of the session's own file that say what the parent says. With it the session has only its own
+   * records, numbered on from `seq`; without it, it has those of the parent again, as its agent gave them back.
+   */
+  source?: number;
 };

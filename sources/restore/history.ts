@@ -3,6 +3,7 @@ import {detokenizer}                              from '../interchange/paths.ts'
 import type {Roots}                               from '../interchange/paths.ts';
 import {placeholder, validateRecord}              from '../interchange/index.ts';
 import type {Json, NeutralRecord, Part, Repair}   from '../interchange/index.ts';
+import {StoreError}                               from '../store/index.ts';
 import type {SessionStore}                        from '../store/index.ts';
 import type {StoredHeader, StoredRef}             from '../store/types.ts';
 
@@ -11,16 +12,89 @@ const LARGEST_RECORD = 64 << 20;
 
 export type Stored = StoredRef & {header: StoredHeader};
 
+/** Sessions that one goes on from, one after the other, at most; and records of all of them together. */
+const MOST_LEGS = 1000;
+const MOST_RECORDS = 10_000_000;
+
+export type HistoryOptions = {stream?: string; roots: Roots; platform: NodeJS.Platform; repairs: Array<Repair>};
+
+/** First record that is the session's own: those before it are its parent's. */
+export function firstRecord({lineage}: {lineage?: StoredHeader[`lineage`]}): number {
+  return lineage?.source === undefined ? 0 : lineage.seq;
+}
+
+/** Number of records of a stored session with all that it goes on from. */
+export function recordCount(header: StoredHeader): number {
+  return firstRecord(header) + (header.streams[`rec/main`]?.records ?? 0);
+}
+
+/** What is known here of one session: a state a writer, the one with the most records first. */
+export async function statesOf(store: SessionStore, session: string): Promise<Array<Stored>> {
+  const states = new Map<string, Stored>();
+  for (const ref of (await store.list()).refs) {
+    const known = states.get(ref.writer);
+    if (ref.session === session && (known === undefined || known.header.sequence < ref.header.sequence))
+      states.set(ref.writer, ref);
+  }
+  return [...states.values()].sort((a, b) => recordCount(b.header) - recordCount(a.header) || (a.writer < b.writer ? -1 : 1));
+}
+
 /**
- * The records of a stored session, checked as what they are: input from somebody else. Names of folders are put in for
- * this machine. What cannot be used leaves a note in its place, so that the numbers of the others stay right, and is
- * added to `repairs`.
+ * The records of a stored session, those of the sessions that it goes on from before its own, checked as what they are:
+ * input from somebody else. Names of folders are put in for this machine. What cannot be used leaves a note in its place,
+ * so that the numbers of the others stay right, and is added to `repairs`.
  */
-export async function * readHistory(
-  store: SessionStore, stored: Stored, options: {stream?: string; roots: Roots; platform: NodeJS.Platform; repairs: Array<Repair>},
-): AsyncGenerator<NeutralRecord> {
-  const localise = detokenizer(options.roots, (stored.header.platform ?? options.platform) as NodeJS.Platform, options.platform);
+export async function * readHistory(store: SessionStore, stored: Stored, options: HistoryOptions): AsyncGenerator<NeutralRecord> {
+  if ((options.stream ?? `main`) !== `main` || firstRecord(stored.header) === 0) {
+    yield * ownRecords(store, stored, options, 0);
+    return;
+  }
+  const legs = await legsOf(store, stored, options.repairs);
   let seq = 0;
+  for (const [index, leg] of legs.entries()) {
+    const end = legs[index + 1]?.from ?? Infinity;
+    const roots = leg.stored === stored ? options.roots : {...leg.stored?.header.roots, ...options.roots};
+    if (leg.stored !== null && seq < end) {
+      for await (const record of ownRecords(store, leg.stored, {...options, roots}, leg.from)) {
+        if (record.seq >= end)
+          break;
+        yield record;
+        seq = record.seq + 1;
+      }
+    }
+    for (; seq < end && end !== Infinity; seq++)
+      yield placeholder(seq, `a record of an earlier part is not known here`);
+  }
+}
+
+type Leg = {stored: Stored | null; from: number};
+
+/** The sessions that make up one history, the oldest first, each with the number of its first own record. */
+async function legsOf(store: SessionStore, stored: Stored, repairs: Array<Repair>): Promise<Array<Leg>> {
+  const legs: Array<Leg> = [{stored, from: firstRecord(stored.header)}];
+  const seen = new Set([stored.session]);
+  for (let {lineage} = stored.header; lineage?.source !== undefined;) {
+    const {parent, writer} = lineage;
+    if (seen.has(parent) || seen.size >= MOST_LEGS || lineage.seq > MOST_RECORDS)
+      throw new StoreError(`BAD_DATA`, `Session ${stored.session} goes on from itself, or from too much`);
+    seen.add(parent);
+    const states = await statesOf(store, parent);
+    const known = states.find(state => state.writer === writer) ?? states[0];
+    if (known === undefined)
+      repairs.push({code: `missing-part`, message: `session ${parent}, which this one goes on from, is not known here: \`session-sync pull\` may bring it`});
+    const from = known === undefined ? 0 : firstRecord(known.header);
+    // What a session goes on from lies before it; anything else would make the history run backwards.
+    if (from > legs[0]!.from)
+      throw new StoreError(`BAD_DATA`, `Session ${stored.session} begins before the one that it goes on from`);
+    legs.unshift({stored: known ?? null, from});
+    lineage = known?.header.lineage;
+  }
+  return legs;
+}
+
+async function * ownRecords(store: SessionStore, stored: Stored, options: HistoryOptions, from: number): AsyncGenerator<NeutralRecord> {
+  const localise = detokenizer(options.roots, (stored.header.platform ?? options.platform) as NodeJS.Platform, options.platform);
+  let seq = from;
   for await (const line of lines(store.readStream(stored, `rec/${options.stream ?? `main`}`))) {
     const {record, reason} = check(line === null ? null : localise(line), seq);
     if (record === null) {

@@ -8,7 +8,7 @@ import type {Roots}                                from '../interchange/paths.ts
 import type {SessionStore}                         from '../store/index.ts';
 import type {Project}                              from '../sync/project.ts';
 
-import {readHistory}                               from './history.ts';
+import {firstRecord, readHistory, recordCount}     from './history.ts';
 import type {Stored}                               from './history.ts';
 import {Draft}                                     from './place.ts';
 import type {Placed}                               from './place.ts';
@@ -59,7 +59,8 @@ export class RestoreError extends Error {
  */
 export async function restore(options: RestoreOptions): Promise<Restored> {
   const {adapter, stored} = options;
-  if (adapter.native !== undefined && stored.header.agent.id === adapter.id && options.at === undefined)
+  // Of a session that goes on from another one git has only its own lines.
+  if (adapter.native !== undefined && stored.header.agent.id === adapter.id && options.at === undefined && firstRecord(stored.header) === 0)
     return await restoreNative(options);
   if (adapter.target !== undefined)
     return await restoreTranslated(options);
@@ -124,7 +125,7 @@ async function restoreTranslated(options: RestoreOptions): Promise<Restored> {
 /** One look through the session: how many records, and what the first ones say. */
 async function describe(options: RestoreOptions): Promise<{first: {records: number; repairs: Array<Repair>}; header: SessionHeader}> {
   const {stored} = options;
-  const records = stored.header.streams[`rec/main`]?.records ?? 0;
+  const records = recordCount(stored.header);
   if (records === 0)
     throw new RestoreError(`NO_RECORDS`, `the store has no records of this session`);
   let branch: string | undefined;

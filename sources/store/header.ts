@@ -41,7 +41,7 @@ const isStoredHeader = t.isPartial({
   ignored:    opt(few(count)),
   repairs:    opt(t.isArray(t.isPartial({code: short, message: text, at: opt(count), count: opt(count)}))),
   redactions: opt(few(count)),
-  lineage:    opt(t.isObject({parent: id, seq: count}, {extra: t.isUnknown()})),
+  lineage:    opt(t.isPartial({parent: id, seq: count, writer: opt(id), source: opt(count)})),
   writer:     id,
   sequence:   t.cascade(count, t.isAtLeast(1)),
   streams:    few(t.isPartial({bytes: count, records: opt(count), source: opt(count)})),

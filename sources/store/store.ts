@@ -121,6 +121,12 @@ export class SessionStore {
     return {refs: found.filter(stored => stored !== null), problems: problems.sort((a, b) => a.ref < b.ref ? -1 : 1)};
   }
 
+  /** Ids of the sessions that this clone has stored, without a look into them. */
+  async ownSessions(): Promise<Array<string>> {
+    const refs = await this.reader.refs([SESSION_REFS]);
+    return refs.flatMap(({ref}) => parseSessionRef(ref)).flatMap(parsed => parsed?.writer === this.writer ? [parsed.session] : []);
+  }
+
   /** Names and facts of the streams. Throws BAD_DATA, TOO_LARGE, MISSING_OBJECT. */
   async streams(ref: StoredRef): Promise<Array<{name: string} & StreamState>> {
     return await new SessionTree(this.reader, ref).streams();

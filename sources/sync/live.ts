@@ -11,12 +11,15 @@ import type {SessionStore}                           from '../store/index.ts';
 import type {CommitMeta, GitState, StoredHeader}     from '../store/types.ts';
 import {openRegular, readAt, sizeOf, tailHash}       from '../system/files.ts';
 
+import {fileRecords, parentOf}                       from './ancestry.ts';
+import {Continuation}                                from './continuation.ts';
 import {StoreFeed}                                   from './feed.ts';
 import {follow}                                      from './follow.ts';
 import type {FollowedLine}                           from './follow.ts';
 import {Intent}                                      from './intent.ts';
 import {Mirror, newMirror}                           from './mirror.ts';
-import type {Lineage}                                from './mine.ts';
+import {originOf}                                    from './origin.ts';
+import type {Origin}                                 from './origin.ts';
 import type {Project}                                from './project.ts';
 import type {Checkpoint, FileState}                  from './state.ts';
 
@@ -41,7 +44,7 @@ export type LiveOptions = {
   machineName: string;
   onProgress?: (bytes: number, of: number) => void;
   /** Where the session comes from, when it went on with one that we had written. */
-  lineage?: Lineage;
+  lineage?: Origin;
 };
 
 /** How far a file has been read, beside what is stored of it. */
@@ -50,8 +53,12 @@ type Cursor = {
   /** What the store has; a restart begins here. */
   base: FileState;
   reader: RecordReader | null;
+  /** Where the file begins with what another session says. */
+  joined: Continuation | null;
   offset: number;
   seq: number;
+  /** First record that is the session's own. */
+  first: number;
   /** Bytes and records before these are in the store already (it may be ahead of a lost checkpoint). */
   storedOffset: number;
   storedSeq: number;
@@ -99,7 +106,7 @@ export class LiveSession {
     checkpoint.path = located.path;
     // What was found when it was first taken stands: the file that it says it of may be gone later.
     if (options.lineage !== undefined)
-      checkpoint.lineage ??= options.lineage;
+      checkpoint.lineage ??= await originOf({...options.store !== null ? {writer: options.store.writer} : {}, ...options.lineage}, adapter, located);
     return new LiveSession(options, checkpoint);
   }
 
@@ -136,7 +143,8 @@ export class LiveSession {
 
     const waiting: Array<string> = [];
     const main = this.main;
-    if (main !== undefined) {
+    // Opened by its agent, and nothing said yet: what it goes on from has its mirrors already.
+    if (main !== undefined && (main.joined === null || main.seq > main.first)) {
       let moved = false;
       for (const mirror of this.mirrors) {
         // One agent's store that cannot be written must not starve the others, nor the store in git.
@@ -228,7 +236,9 @@ export class LiveSession {
   private async openCursor(file: SessionFile): Promise<Cursor | null> {
     const known = this.checkpoint.files.find(state => state.name === file.name);
     const stored = await this.storedState(file);
-    let base: FileState = {name: file.name, stream: file.stream, offset: 0, tail: ``, seq: 0};
+    const {lineage} = this.checkpoint;
+    const first = file.stream === `main` && lineage?.source !== undefined ? lineage.seq : 0;
+    let base: FileState = {name: file.name, stream: file.stream, offset: 0, tail: ``, seq: first};
     // A checkpoint that is ahead of the store speaks of a ref that is gone; then all is read again.
     if (known !== undefined && known.reader !== undefined && known.offset <= stored.offset)
       base = known;
@@ -237,9 +247,11 @@ export class LiveSession {
       this.refuse(file, `was rewritten; what was kept of it is left as it is`);
       return null;
     }
+    const parent = this.parentOf(file);
     const cursor: Cursor = {
-      file, base, offset: base.offset, seq: base.seq, storedOffset: stored.offset, storedSeq: stored.seq,
+      file, base, first, offset: base.offset, seq: base.seq, storedOffset: stored.offset, storedSeq: first + stored.records,
       reader: this.options.adapter.source!.openReader(file, base.reader),
+      joined: parent === null ? null : new Continuation(parent, base.joined, base.seq > first),
     };
     this.cursors.set(file.name, cursor);
     return cursor;
@@ -247,10 +259,19 @@ export class LiveSession {
 
   private async storedState(file: SessionFile) {
     if (this.feed === null)
-      return {offset: Infinity, seq: Infinity};
+      return {offset: Infinity, records: Infinity};
     this.stored = await this.feed.base();
+    // What is stored is numbered by what it says itself.
+    if (this.stored !== null && file.stream === `main`)
+      this.checkpoint.lineage = this.stored.lineage;
     const {native, records} = this.feed.streamsOf(file);
-    return {offset: this.stored?.streams[native]?.source ?? 0, seq: this.stored?.streams[records]?.records ?? 0};
+    return {offset: this.stored?.streams[native]?.source ?? 0, records: this.stored?.streams[records]?.records ?? 0};
+  }
+
+  private parentOf(file: SessionFile) {
+    const {lineage} = this.checkpoint;
+    const {project, store, adapter} = this.options;
+    return file.stream === `main` && lineage?.source !== undefined ? parentOf(project, store, adapter, file, lineage) : null;
   }
 
   private async unchanged(file: SessionFile, base: FileState) {
@@ -279,6 +300,13 @@ export class LiveSession {
       cursor.reader = reader;
       records = reader.push(line);
     }
+    const {joined} = cursor;
+    const foreign = joined !== null && line.offset < (this.checkpoint.lineage?.source ?? 0);
+    if (cursor.file.stream === `main` && foreign)
+      for (const record of records)
+        this.learnFirst(record);
+    if (joined !== null)
+      records = await joined.take(line, records, () => cursor.reader!.facts().counts);
     if (line.tooLong === true)
       this.problems.push({code: `line-too-long`, message: `a line of ${line.length} bytes was left out`, at: line.offset});
     if (line.invalid === true)
@@ -292,7 +320,7 @@ export class LiveSession {
       }
     }
 
-    if (line.offset >= cursor.storedOffset)
+    if (!foreign && line.offset >= cursor.storedOffset)
       await this.feed?.line(cursor.file, line, records.filter(({seq}) => seq >= cursor.storedSeq));
     cursor.offset = line.offset + line.length;
     cursor.seq += records.length;
@@ -340,7 +368,7 @@ export class LiveSession {
       return;
     const facts = cursor.reader!.facts();
     Object.assign(this.checkpoint, {
-      counts: facts.counts,
+      counts: cursor.joined?.own(facts.counts) ?? facts.counts,
       cwd: facts.cwd ?? this.options.located.cwd,
       title: facts.title,
       created: facts.created,
@@ -398,7 +426,7 @@ export class LiveSession {
       platform: this.options.project.machine.platform,
       ...optional({branch: git?.branch, commit: git?.commit, dirty: git?.dirty, origin: git?.origin}),
       machine: this.options.machineName,
-      counts: facts?.counts ?? checkpoint.counts,
+      counts: checkpoint.counts,
       ...optional({
         ignored: facts?.ignored,
         repairs: checkpoint.repairs.length > 0 ? checkpoint.repairs : undefined,
@@ -429,9 +457,9 @@ export class LiveSession {
     this.git = await this.options.gitState();
     return {
       header: await this.header(),
-      streams: Object.fromEntries(cursors.flatMap(({file, offset, seq, storedOffset, storedSeq}) => {
+      streams: Object.fromEntries(cursors.flatMap(({file, first, offset, seq, storedOffset, storedSeq}) => {
         const {native, records} = this.feed!.streamsOf(file);
-        return [[native, {source: Math.max(offset, storedOffset)}], [records, {records: Math.max(seq, storedSeq)}]];
+        return [[native, {source: Math.max(offset, storedOffset)}], [records, {records: Math.max(seq, storedSeq) - first}]];
       })),
       git: this.git,
       author: await this.options.author(),
@@ -447,7 +475,10 @@ export class LiveSession {
       tail = await tailHash(handle, cursor.offset);
       await handle.close();
     }
-    cursor.base = {name: cursor.file.name, stream: cursor.file.stream, offset: cursor.offset, tail, seq: cursor.seq, reader: cursor.reader!.save()};
+    cursor.base = {
+      name: cursor.file.name, stream: cursor.file.stream, offset: cursor.offset, tail, seq: cursor.seq, reader: cursor.reader!.save(),
+      ...cursor.joined !== null ? {joined: cursor.joined.save()} : {},
+    };
     cursor.storedOffset = Math.max(cursor.offset, cursor.storedOffset);
     cursor.storedSeq = Math.max(cursor.seq, cursor.storedSeq);
   }
@@ -467,11 +498,9 @@ export class LiveSession {
       await mirror.noted();
   }
 
-  private async * replay(cursor: Cursor): AsyncGenerator<NeutralRecord> {
-    const reader = this.options.adapter.source!.openReader(cursor.file, undefined, {unbounded: true});
-    for await (const lines of follow(cursor.file.path, 0, cursor.offset))
-      for (const line of lines)
-        yield * reader.push(line);
+  /** The history as mirrors have it: that of the session that this one goes on from, then its own. */
+  private replay(cursor: Cursor): AsyncIterable<NeutralRecord> {
+    return fileRecords(this.options.adapter, cursor.file, cursor.offset, this.parentOf(cursor.file));
   }
 }
 

@@ -3,6 +3,8 @@ import type {AgentAdapter, LocatedSession, Machine} from '../agents/types.ts';
 import {isSafeId}                          from '../interchange/index.ts';
 
 import {inspectMirror}                     from './mirror.ts';
+import type {Origin, OwnPart}              from './origin.ts';
+import {storedByUs}                        from './project.ts';
 import type {Project}                      from './project.ts';
 import {recallAll}                         from './remembered.ts';
 
@@ -14,13 +16,13 @@ export type Own = {
   session: string;
   /** Next record of that session that the file has not. Absent where nobody noted it. */
   seq?: number;
-  /** Absent: not known; the agent has gone on with it (`given up`) or its note is lost. */
-  file?: {path: string; size: number; tail: string};
+  /** Clone whose state of that session it was. Absent: this one. */
+  writer?: string;
+  /** Absent: its note is lost. */
+  file?: OwnPart;
+  /** The agent has gone on with it. */
   givenUp?: boolean;
 };
-
-/** Where a session that an agent continued comes from. */
-export type Lineage = {parent: string; seq: number};
 
 /**
  * What of the sessions in the agents' stores we have written ourselves: mirrors and restored sessions. They are no source
@@ -31,20 +33,21 @@ export class OwnSessions {
 
   static async of(project: Project): Promise<OwnSessions> {
     const known = new Map<string, Own>();
-    const sessions = new Set<string>();
+    // Notes may be lost; what is in git was ours all the same.
+    const sessions = new Set<string>(await storedByUs(project));
     for (const {session, mirrors} of await project.checkpoints.list()) {
       sessions.add(session);
       for (const {agent, id, path, size, tail, seq, previous} of mirrors) {
         known.set(keyOf(agent, id), {session, seq, file: {path, size, tail}});
-        for (const earlier of previous)
-          known.set(keyOf(agent, earlier.id), {session, givenUp: true, ...earlier.seq !== undefined ? {seq: earlier.seq} : {}});
+        for (const {id: earlier, seq, path, size, tail} of previous)
+          known.set(keyOf(agent, earlier), {session, givenUp: true, ...seq !== undefined ? {seq} : {}, ...path !== undefined && size !== undefined && tail !== undefined ? {file: {path, size, tail}} : {}});
       }
     }
     for (const {session, agents: restored} of await recallAll(project)) {
       sessions.add(session);
-      for (const {agent, id, path, size, tail, seq} of restored)
+      for (const {agent, id, path, size, tail, seq, writer} of restored)
         if (!known.has(keyOf(agent, id)))
-          known.set(keyOf(agent, id), {session, ...seq !== undefined ? {seq} : {}, ...size !== undefined && tail !== undefined ? {file: {path, size, tail}} : {}});
+          known.set(keyOf(agent, id), {session, ...writer !== undefined ? {writer} : {}, ...seq !== undefined ? {seq} : {}, ...size !== undefined && tail !== undefined ? {file: {path, size, tail}} : {}});
     }
     for (const {id, target} of agents)
       for (const session of target === undefined ? [] : sessions)
@@ -60,7 +63,7 @@ export class OwnSessions {
    * What a session of an agent is to us: `foreign`, the agent's own from its begin; `untouched`, ours alone; `continued`,
    * ours and gone on with, with where it left the session it came from.
    */
-  async judge(adapter: AgentAdapter, located: LocatedSession): Promise<{state: `foreign` | `untouched`} | {state: `continued`; lineage?: Lineage}> {
+  async judge(adapter: AgentAdapter, located: LocatedSession): Promise<{state: `foreign` | `untouched`} | {state: `continued`; lineage?: Origin}> {
     const own = this.known.get(keyOf(adapter.id, located.nativeId));
     // A session that came back to the agent that it is of, under its own id, is not a copy of something else.
     const told = located.mirror ?? await adapter.source?.ownership?.(this.machine, located);
@@ -69,7 +72,9 @@ export class OwnSessions {
     const state = told ?? (own === undefined || adapter.target === undefined ? `untouched` : await hasGoneOn(adapter, own));
     if (state === `untouched`)
       return {state};
-    const lineage = own?.seq !== undefined && isSafeId(own.session) ? {parent: own.session, seq: own.seq} : undefined;
+    const lineage: Origin | undefined = own?.seq !== undefined && isSafeId(own.session) ? {
+      parent: own.session, seq: own.seq, ...own.writer !== undefined ? {writer: own.writer} : {}, ...own.file !== undefined ? {file: own.file} : {},
+    } : undefined;
     return {state, ...lineage !== undefined ? {lineage} : {}};
   }
 }

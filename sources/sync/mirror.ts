@@ -402,9 +402,9 @@ export class Mirror {
   /** The agent's file is the agent's now: leaves it alone and goes on in a new one. */
   private async nextGeneration(reason: string): Promise<`again`> {
     await this.discard();
-    const {id, generation, records, previous, seq} = this.state;
+    const {id, generation, records, previous, seq, path: file, size, tail} = this.state;
     const session = this.header().header.session;
-    this.state = {...newMirror(this.state.agent, this.target, session, generation + 1), previous: [...previous, {id, generation, records, seq, reason}]};
+    this.state = {...newMirror(this.state.agent, this.target, session, generation + 1), previous: [...previous, {id, generation, records, seq, path: file, size, tail, reason}]};
     this.next = 0;
     this.behind = `replace`;
     return `again`;

@@ -85,6 +85,16 @@ export async function openStore(project: Project) {
   return new SessionStore(repository, machine.env, await readWriter(repository), hasGit ? {} : {reader: await openFallback(repository)});
 }
 
+/** Ids of the sessions that this clone has put into git. */
+export async function storedByUs(project: Project): Promise<Array<string>> {
+  const store = await openStore(project);
+  try {
+    return await store.ownSessions();
+  } finally {
+    await store.close();
+  }
+}
+
 /** Working folders of all worktrees of the repository: sessions of any of them belong to the project. */
 export async function projectFolders(project: Project): Promise<Array<string>> {
   const {commonDir, workTree} = project.repository;

@@ -9,10 +9,11 @@ import type {Project}                 from './project.ts';
 /**
  * One file that a session was restored into: for which agent and folder, out of which commit, and how to go on there.
  * `size` and `tail`: how much of it is ours, and the hash of its end. `seq`: the next record of the session that it has not.
+ * `writer`: the clone whose state of the session it was.
  */
 export type Remembered = {
   agent: string; id: string; path: string; cwd: string; commit: string; command: string; records: number;
-  size?: number; tail?: string; seq?: number;
+  size?: number; tail?: string; seq?: number; writer?: string;
 };
 
 /** Notes what was restored from which state, so that a person finds the command again. */

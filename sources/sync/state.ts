@@ -2,8 +2,10 @@ import {readdir}                                      from 'node:fs/promises';
 import path                                           from 'node:path';
 
 import {isSafeId}                                     from '../interchange/index.ts';
-import type {FidelityReport, Json, Repair}            from '../interchange/index.ts';
+import type {FidelityReport, Json, Lineage, Repair}   from '../interchange/index.ts';
 import {hashOf, isCode, readIfThere, removeIfThere, writeAtomic} from '../system/files.ts';
+
+import type {Joined}                                  from './continuation.ts';
 
 /** How far one file of a session has been read and stored. */
 export type FileState = {
@@ -17,6 +19,8 @@ export type FileState = {
   seq: number;
   /** State of the reader at `offset`. */
   reader?: Json;
+  /** For a session that goes on from another one: what was learnt of the part that is not its own (see `Continuation`). */
+  joined?: Joined;
   /** Opaque files: what they were like when they were stored. */
   size?: number;
   mtimeMs?: number;
@@ -47,7 +51,7 @@ export type MirrorState = {
   /** Set when it was left alone for good: the agent went on with it, or removed it. */
   stopped?: string;
   /** Mirrors before this one that the agent has taken over. */
-  previous: Array<{id: string; generation: number; records: number; seq?: number; reason: string}>;
+  previous: Array<{id: string; generation: number; records: number; seq?: number; path?: string; size?: number; tail?: string; reason: string}>;
 };
 
 export type Checkpoint = {
@@ -69,8 +73,8 @@ export type Checkpoint = {
   dirty?: boolean;
   files: Array<FileState>;
   mirrors: Array<MirrorState>;
-  /** For a session that an agent went on with: which one it comes from, and the first record of that one it has not. */
-  lineage?: {parent: string; seq: number};
+  /** For a session that an agent went on with. */
+  lineage?: Lineage;
   store?: {commit: string; sequence: number; records: number};
   counts: {[kind: string]: number};
   repairs: Array<Repair>;

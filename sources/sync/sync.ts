@@ -11,7 +11,7 @@ import {StoreError}                                from '../store/types.ts';
 import {LiveSession}                               from './live.ts';
 import type {LiveOptions, MirrorTarget}            from './live.ts';
 import {OwnSessions}                               from './mine.ts';
-import type {Lineage}                              from './mine.ts';
+import type {Origin}                               from './origin.ts';
 import {openStore, projectFolders}                 from './project.ts';
 import type {Project}                              from './project.ts';
 import type {Checkpoint}                           from './state.ts';
@@ -94,7 +94,7 @@ export async function syncSession(
   }
 }
 
-export type FoundSession = {adapter: AgentAdapter; located: LocatedSession; lineage?: Lineage};
+export type FoundSession = {adapter: AgentAdapter; located: LocatedSession; lineage?: Origin};
 
 /** Sessions of the project in the stores of all agents that can be read, oldest first; our own mirrors only once their agent went on with them. */
 export async function findSessions(project: Project, onProblem: (problem: {agent: string; reason: string}) => void = () => {}): Promise<Array<FoundSession>> {

@@ -1,24 +1,9 @@
 import * as fs                       from 'node:fs/promises';
 import {describe, expect, it}        from 'vitest';
 
+import {goOnInCodex}                 from './_continue.ts';
 import {SESSION, makeWorld}          from './_runCli.ts';
 import type {Person}                 from './_runCli.ts';
-
-/** Codex goes on with a session of its store, in the form of the files that it writes itself (0.169.0). */
-async function goOnInCodex(person: Person, prompt: string, answer: string) {
-  const [file] = await person.rollouts();
-  const time = `2026-11-20T12:00:00.000Z`;
-  const lines = [
-    {timestamp: time, type: `event_msg`, payload: {type: `task_started`, turn_id: `t1`}},
-    {timestamp: time, type: `response_item`, payload: {type: `message`, role: `user`, content: [{type: `input_text`, text: prompt}]}},
-    {timestamp: time, type: `event_msg`, payload: {type: `user_message`, message: prompt}},
-    {timestamp: time, type: `response_item`, payload: {type: `message`, role: `assistant`, content: [{type: `output_text`, text: answer}], phase: `final_answer`}},
-    {timestamp: time, type: `event_msg`, payload: {type: `agent_message`, message: answer, phase: `final_answer`}},
-    {timestamp: time, type: `event_msg`, payload: {type: `task_complete`, turn_id: `t1`, last_agent_message: answer}},
-  ];
-  await fs.appendFile(file!, lines.map(line => `${JSON.stringify(line)}\n`).join(``));
-  return file!;
-}
 
 const sessionsOf = async (person: Person) => (await person.json([`list`])).sessions as Array<{session: string; agent: string; lineage?: object}>;
 
@@ -39,7 +24,7 @@ describe(`with several agents`, () => {
     await alice.record(`handwritten`, SESSION);
     await alice.ok(`init`);
     await alice.ok(`sync`);
-    const file = await goOnInCodex(alice, `And now the discount, please.`, `The discount is there.`);
+    const file = await goOnInCodex(alice, undefined, `And now the discount, please.`, `The discount is there.`);
     const written = await fs.readFile(file, `utf8`);
 
     await alice.ok(`sync`);
@@ -78,7 +63,7 @@ describe(`with several agents`, () => {
     await bob.ok(`sync`);
     expect((await sessionsOf(bob)).map(({session}) => session)).toEqual([SESSION]);
 
-    await goOnInCodex(bob, `And now the discount, please.`, `The discount is there.`);
+    await goOnInCodex(bob, undefined, `And now the discount, please.`, `The discount is there.`);
     await bob.ok(`sync`);
     expect((await sessionsOf(bob)).filter(({agent}) => agent === `codex`)).toMatchObject([{lineage: {parent: SESSION}}]);
   });

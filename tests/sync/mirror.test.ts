@@ -144,7 +144,7 @@ describe(`Mirror`, () => {
     await world.flush(mirror);
     expect(await world.read()).toBe(`begin session1-0\n1 prompt a\nagent went on\n`);
     expect(await world.read(1)).toBe(`begin session1-1\n1 prompt a\n2 reply b\n`);
-    expect(mirror.state.previous).toEqual([{id: `session1-0`, generation: 0, records: 1, seq: 1, reason: `continued in Lines`}]);
+    expect(mirror.state.previous).toMatchObject([{id: `session1-0`, generation: 0, records: 1, seq: 1, size: 28, reason: `continued in Lines`}]);
 
     // Also when nothing is known of it any more.
     const again = world.make();

@@ -1,7 +1,9 @@
 import {agentById}                     from '../../agents/index.ts';
 import {summarise}                     from '../../interchange/index.ts';
+import type {Lineage}                  from '../../interchange/index.ts';
 import {byPrefix, looksLikeId, storedSessions} from '../../restore/choose.ts';
 import type {Problem, StoredSession}   from '../../restore/choose.ts';
+import {recordCount}                   from '../../restore/history.ts';
 import type {SessionStore}             from '../../store/index.ts';
 import {inspectMirror}                 from '../../sync/mirror.ts';
 import type {Project}                  from '../../sync/project.ts';
@@ -22,7 +24,7 @@ export type KnownSession = {
   updated?: string;
   records: number;
   /** The session that it goes on from, and the first record of that one that it had not. */
-  lineage?: {parent: string; seq: number};
+  lineage?: Lineage;
   /** `pushed`: a remote that was fetched from has this state. `local`: none is known to. `remote`: only a remote has it. */
   where: `local` | `pushed` | `remote` | `unstored`;
   remote?: string;
@@ -50,7 +52,7 @@ function fromStore(stored: StoredSession): KnownSession {
   const own = copies.find(copy => copy.remote === undefined);
   const pushed = own !== undefined && copies.find(copy => copy.remote !== undefined && copy.writer === own.writer && copy.commit === own.commit);
   return {
-    session: stored.session, stored, agent: header.agent.id, records: header.streams[`rec/main`]?.records ?? 0,
+    session: stored.session, stored, agent: header.agent.id, records: recordCount(header),
     ...header.title !== undefined ? {title: header.title} : {},
     ...header.branch !== undefined ? {branch: header.branch} : {},
     ...header.commit !== undefined ? {commit: header.commit} : {},
