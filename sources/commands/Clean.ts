@@ -10,10 +10,9 @@ import {age}                                 from '../terminal/age.ts';
 import {safe}                                from '../terminal/safe.ts';
 
 import {BaseCommand, CommandError}           from './Base.ts';
+import {parseBound}                          from './support/bound.ts';
 import {knownSessions}                       from './support/overview.ts';
 import type {KnownSession}                   from './support/overview.ts';
-
-const UNITS: {[unit: string]: number} = {h: 3_600_000, d: 86_400_000, w: 7 * 86_400_000, m: 30 * 86_400_000, y: 365 * 86_400_000};
 
 export class CleanCommand extends BaseCommand {
   static override paths = [[`clean`]];
@@ -69,10 +68,7 @@ export class CleanCommand extends BaseCommand {
   private bound() {
     if (this.olderThan === undefined)
       throw new CommandError(`NO_BOUND`, `Nothing is removed without a bound: --older-than 30d.`);
-    const [, number, unit] = /^(\d{1,6})([hdwmy])$/.exec(this.olderThan) ?? [];
-    if (number === undefined || unit === undefined || Number(number) === 0)
-      throw new CommandError(`BAD_BOUND`, `--older-than takes a number above 0 and a unit, such as 30d; ${safe(this.olderThan)} is neither.`);
-    return Number(number) * UNITS[unit]!;
+    return parseBound(this.olderThan);
   }
 
   private name({session, title, updated}: KnownSession) {

@@ -54,7 +54,11 @@ const isStoredHeader = t.isPartial({
  * Throws BAD_DATA or TOO_LARGE.
  */
 export function verifyHeader(bytes: Buffer | string): StoredHeader {
-  const json = parseBounded(bytes, `header.json`);
+  return checkHeader(parseBounded(bytes, `header.json`));
+}
+
+/** The same for what was parsed within these bounds. Throws BAD_DATA. */
+export function checkHeader(json: unknown): StoredHeader {
   const errors: Array<string> = [];
   if (!isStoredHeader(json, {errors}))
     throw new StoreError(`BAD_DATA`, `header.json: ${errors[0] ?? `wrong shape`}`);

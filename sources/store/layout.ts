@@ -8,6 +8,10 @@ export const SESSION_REFS  = `refs/session-sync/s/`;
 export const INDEX_REFS    = `refs/session-sync/index/`;
 export const TRACKING_REFS = `refs/session-sync-remotes/`;
 export const SHADOW_REFS   = `refs/session-sync-shadow/`;
+/** Sessions of many refs in one, a year and archiver. */
+export const ARCHIVE_REFS  = `refs/session-sync/archive/`;
+/** What this clone keeps and has taken off a remote; never pushed. */
+export const PRUNED_REFS   = `refs/session-sync-pruned/`;
 
 /** A live chunk closes at the first newline that brings it to this size. */
 export const CHUNK_BYTES = 64 * 1024;
@@ -25,6 +29,7 @@ export const MAX_TREE_BYTES       = 16 * 1024 * 1024;
 const AGENT  = /^[a-z][a-z0-9-]{0,31}$/;
 const STREAM = /^[0-9A-Za-z][0-9A-Za-z._-]{0,127}$/;
 const SHA256 = /^[0-9a-f]{64}$/;
+export const YEAR = /^[0-9]{4}$/;
 export const OBJECT_ID = /^(?:[0-9a-f]{40}|[0-9a-f]{64})$/;
 
 const MAX_NAME_LENGTH = 512;
@@ -142,6 +147,19 @@ export function indexRef(writer: string) {
   return `${INDEX_REFS}${checkId(writer, `writer`)}`;
 }
 
+/** Throws UNSAFE_NAME unless `year` is one in four digits. */
+export function archiveRef(writer: string, year: string) {
+  if (!YEAR.test(year))
+    throw new StoreError(`UNSAFE_NAME`, `Not a year: ${JSON.stringify(year.slice(0, 80))}`);
+
+  return `${ARCHIVE_REFS}${checkId(writer, `writer`)}/${year}`;
+}
+
+/** Where it is noted that `ref` (`refs/session-sync/…`) was taken off a remote in this state. */
+export function prunedRef(remote: string, ref: string) {
+  return `${PRUNED_REFS}${remote}/${ref.slice(`refs/session-sync/`.length)}`;
+}
+
 /** Where pull keeps `ref` (`refs/session-sync/…`) of a remote. */
 export function trackingRef(remote: string, ref: string) {
   return `${TRACKING_REFS}${remote}/${ref.slice(`refs/session-sync/`.length)}`;
@@ -168,4 +186,13 @@ export function parseIndexRef(ref: string): {writer: string; remote?: string} | 
     return null;
 
   return {writer: match[2], ...(match[1] ? {remote: match[1]} : {})};
+}
+
+/** Parts of an archive's ref, own or tracking. */
+export function parseArchiveRef(ref: string): {writer: string; year: string; remote?: string} | null {
+  const match = /^(?:refs\/session-sync\/|refs\/session-sync-remotes\/(.+)\/)archive\/([^/]+)\/([^/]+)$/s.exec(ref);
+  if (!match || !isSafeId(match[2]) || !YEAR.test(match[3]!))
+    return null;
+
+  return {writer: match[2], year: match[3]!, ...(match[1] ? {remote: match[1]} : {})};
 }

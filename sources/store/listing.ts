@@ -1,59 +1,145 @@
 import {fetchRefs, remoteRefs}           from './connection.ts';
-import type {TransportOptions}          from './connection.ts';
-import {readIndex, refOf}               from './discovery.ts';
-import type {IndexEntry}                from './discovery.ts';
-import {defaultRemote}                  from './facts.ts';
-import type {MachineEnv}                from './git.ts';
-import {TRACKING_REFS, parseIndexRef, parseSessionRef, trackingRef} from './layout.ts';
-import {CatFile}                        from './objects.ts';
-import type {StoreProblem}              from './store.ts';
-import type {Repository, StoredHeader}  from './types.ts';
+import type {TransportOptions}           from './connection.ts';
+import {defaultRemote}                   from './facts.ts';
+import type {MachineEnv}                 from './git.ts';
+import {TRACKING_REFS, archiveRef, parseArchiveRef, parseIndexRef, parseSessionRef, sessionRef, trackingRef} from './layout.ts';
+import {entryNames, indexFolders, readEntries} from './indexTree.ts';
+import type {IndexEntry}                 from './indexTree.ts';
+import {CatFile}                         from './objects.ts';
+import type {ObjectReader}               from './objects.ts';
+import type {StoreProblem}               from './store.ts';
+import type {Repository, StoredHeader}   from './types.ts';
 
-/**
- * What a remote has, newest first, without fetching a transcript: only the small indexes are transferred. One entry a
- * session, its newest. Sessions that plain git pushed without an index are in `problems`.
- */
-export async function remoteSessions(repo: Repository, env: MachineEnv, name: string, options: Omit<TransportOptions, `remote`> = {}): Promise<{sessions: Array<StoredHeader>; problems: Array<StoreProblem>}> {
+/** A session's ref on a remote; `header` as its writer's index has it, which may be a state behind, or not at all. */
+export type RemoteState = {ref: string; session: string; writer: string; commit: string; header?: StoredHeader};
+/** A session in an archive: `archive` is the ref that keeps `commit`. */
+export type ArchivedState = {session: string; writer: string; commit: string; header: StoredHeader; archive: string};
+
+export type RemoteListing = {
+  remote: string;
+  /** All refs of ours that the remote has. */
+  theirs: Map<string, string>;
+  states: Array<RemoteState>;
+  /** Newest state of each session and writer; read only when asked for. */
+  archived: Array<ArchivedState>;
+  problems: Array<StoreProblem>;
+};
+
+/** One index: what it says of its writer's sessions, and of those in its archives. */
+type Part = {live: Array<IndexEntry>; archived: Array<ArchivedState>; problems: Array<StoreProblem>};
+
+type ListOptions = Omit<TransportOptions, `remote`> & {archived?: boolean};
+
+/** All that a remote has, without fetching a transcript: only the small indexes are transferred. */
+export async function listRemote(repo: Repository, env: MachineEnv, name: string, options: ListOptions = {}): Promise<RemoteListing> {
   const remote = await defaultRemote(repo, env, name);
   const theirs = await remoteRefs(repo, env, remote, options);
   const reader = new CatFile(repo, env);
   try {
-    const prefix   = `${TRACKING_REFS}${remote}/index/`;
-    const known    = new Map((await reader.refs([prefix])).map(({ref, oid}) => [ref, oid]));
-    const indexes  = [...theirs].filter(([ref]) => parseIndexRef(ref));
+    const prefix  = `${TRACKING_REFS}${remote}/index/`;
+    const known   = new Map((await reader.refs([prefix])).map(({ref, oid}) => [ref, oid]));
+    const indexes = [...theirs].filter(([ref]) => parseIndexRef(ref));
     if (indexes.some(([ref, oid]) => known.get(trackingRef(remote, ref)) !== oid))
       await fetchRefs(repo, env, remote, `+refs/session-sync/index/*:${prefix}*`, options);
 
-    const listed = new Map<string, IndexEntry>();
-    const problems: Array<StoreProblem> = [];
-    for (const [ref, commit] of indexes) {
-      const read = await readIndex(reader, ref, commit, parseIndexRef(ref)!.writer).catch((error: Error & {code?: string}) => ({
-        entries: [], problems: [{ref, code: error.code ?? `BAD_DATA`, message: error.message}],
-      }));
-      problems.push(...read.problems);
-      for (const entry of read.entries)
-        listed.set(refOf(entry), entry);
+    const read = async (archived: boolean) => await Promise.all(indexes.map(async ([ref, commit]) => await readPart(reader, ref, commit, theirs, archived)));
+    let parts  = await read(options.archived === true);
+    let states = statesOf(theirs, parts);
+    // A remote may have kept the ref of one that its writer has archived.
+    if (!options.archived && states.some(({header}) => header === undefined) && [...theirs.keys()].some(ref => parseArchiveRef(ref))) {
+      parts  = await read(true);
+      states = statesOf(theirs, parts);
     }
 
-    const sessions = new Map<string, StoredHeader>();
-    for (const ref of theirs.keys()) {
-      if (parseIndexRef(ref))
-        continue;
-
-      const header = listed.get(ref)?.header;
-      const known  = header && sessions.get(header.session);
-      if (!parseSessionRef(ref))
+    const problems = parts.flatMap(part => part.problems);
+    const archived = newestStates(parts.flatMap(part => part.archived));
+    for (const ref of theirs.keys())
+      if (!parseIndexRef(ref) && !parseArchiveRef(ref) && !parseSessionRef(ref))
         problems.push({ref, code: `UNSAFE_NAME`, message: `not the name of a session`});
-      else if (header === undefined)
-        problems.push({ref, code: `MISSING_OBJECT`, message: `it was pushed without an entry in the index: session-sync pull brings it`});
-      else if (known === undefined || isNewer(header, known))
-        sessions.set(header.session, header);
-    }
 
-    return {sessions: [...sessions.values()].sort((a, b) => isNewer(a, b) ? -1 : 1), problems};
+    return {remote, theirs, states, archived, problems};
   } finally {
     await reader.close();
   }
+}
+
+function statesOf(theirs: Map<string, string>, parts: Array<Part>) {
+  const listed = new Map([...parts.flatMap(part => part.archived), ...parts.flatMap(part => part.live)].map(({header}) => [sessionRef(header.session, header.writer), header]));
+  const states: Array<RemoteState> = [];
+  for (const [ref, commit] of theirs) {
+    const parsed = parseSessionRef(ref);
+    const header = listed.get(ref);
+    if (parsed)
+      states.push({ref, session: parsed.session, writer: parsed.writer, commit, ...header ? {header} : {}});
+  }
+
+  return states;
+}
+
+async function readPart(reader: ObjectReader, ref: string, commit: string, theirs: Map<string, string>, withArchived: boolean): Promise<Part> {
+  const {writer} = parseIndexRef(ref)!;
+  const archived: Array<ArchivedState> = [];
+  try {
+    const folders = await indexFolders(reader, commit);
+    const {entries: live, problems} = await readEntries(reader, ref, await entryNames(reader, folders.live, {archive: false}), writer);
+    for (const [year, folder] of withArchived ? folders.archived : []) {
+      // What the archive itself does not hold any more cannot be had.
+      const archive = archiveRef(writer, year);
+      if (!theirs.has(archive))
+        continue;
+
+      const read = await readEntries(reader, ref, await entryNames(reader, folder, {archive: true}));
+      problems.push(...read.problems);
+      archived.push(...read.entries.map(({commit, header}) => ({session: header.session, writer: header.writer, commit, header, archive})));
+    }
+
+    return {live, archived, problems};
+  } catch (error) {
+    const {code, message} = error as Error & {code?: string};
+    return {live: [], archived: [], problems: [{ref, code: code ?? `BAD_DATA`, message}]};
+  }
+}
+
+function newestStates(all: Array<ArchivedState>) {
+  const found = new Map<string, ArchivedState>();
+  for (const state of all) {
+    const key = `${state.session} ${state.writer}`;
+    const old = found.get(key);
+    if (old === undefined || state.header.sequence > old.header.sequence)
+      found.set(key, state);
+  }
+
+  return [...found.values()];
+}
+
+/**
+ * What a remote has, newest first, one entry a session, its newest. Sessions that plain git pushed without an index are in
+ * `problems`. `archived`: those in its archives instead, but for what it has outside of them as well.
+ */
+export async function remoteSessions(repo: Repository, env: MachineEnv, name: string, options: ListOptions = {}): Promise<{sessions: Array<StoredHeader>; problems: Array<StoreProblem>; archives: number}> {
+  const {theirs, states, archived, problems} = await listRemote(repo, env, name, options);
+  const live = new Set(states.map(({session}) => session));
+  const sessions = new Map<string, StoredHeader>();
+  const add = (header: StoredHeader) => {
+    const known = sessions.get(header.session);
+    if (known === undefined || isNewer(header, known))
+      sessions.set(header.session, header);
+  };
+
+  for (const {header} of archived)
+    if (!live.has(header.session))
+      add(header);
+  for (const {ref, header} of options.archived ? [] : states) {
+    if (header)
+      add(header);
+    else
+      problems.push({ref, code: `MISSING_OBJECT`, message: `it was pushed without an entry in the index: session-sync pull brings it`});
+  }
+
+  return {
+    sessions: [...sessions.values()].sort((a, b) => isNewer(a, b) ? -1 : 1), problems,
+    archives: [...theirs.keys()].filter(ref => parseArchiveRef(ref)).length,
+  };
 }
 
 function isNewer(a: StoredHeader, b: StoredHeader) {

@@ -46,7 +46,7 @@ export function isLocked(stderr: string) {
 export async function clearStaleLocks(repo: Repository, refs: Array<string>, staleMs = STALE_LOCK_MS) {
   for (const ref of refs) {
     // Never a lock of the person's own refs, whatever the caller says.
-    if (!/^refs\/session-sync(?:-remotes|-shadow)?\//.test(ref))
+    if (!/^refs\/session-sync(?:-remotes|-shadow|-pruned)?\//.test(ref))
       continue;
 
     const file = path.join(repo.commonDir, `${ref}.lock`);
@@ -68,7 +68,7 @@ export async function isAncestor(repo: Repository, env: MachineEnv, ancestor: st
 /** Packs refs when more than 300 of ours are loose. True if it did. */
 export async function packRefs(repo: Repository, env: MachineEnv, threshold = LOOSE_REFS) {
   let count = 0;
-  for (const space of [`session-sync`, `session-sync-shadow`, `session-sync-remotes`])
+  for (const space of [`session-sync`, `session-sync-shadow`, `session-sync-remotes`, `session-sync-pruned`])
     count += await countFiles(path.join(repo.commonDir, `refs`, space), threshold + 1 - count);
 
   if (count <= threshold)

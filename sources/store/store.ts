@@ -1,7 +1,7 @@
 import {removeCrashReports}                     from './fastImport.ts';
 import type {MachineEnv}                        from './git.ts';
 import {
-  SESSION_REFS, SHADOW_REFS, TRACKING_REFS, MAX_HEADER_BYTES, checkId, parseIndexRef, parseSessionRef, sessionRef, shadowRef,
+  SESSION_REFS, SHADOW_REFS, TRACKING_REFS, MAX_HEADER_BYTES, checkId, parseArchiveRef, parseIndexRef, parseSessionRef, sessionRef, shadowRef,
 } from './layout.ts';
 import {CatFile}                                from './objects.ts';
 import type {ObjectReader}                      from './objects.ts';
@@ -97,7 +97,7 @@ export class SessionStore {
 
     const problems: Array<StoreProblem> = [];
     const found = await Promise.all(all.map(async ({ref, oid}) => {
-      if (ref.startsWith(SHADOW_REFS) || parseIndexRef(ref))
+      if (ref.startsWith(SHADOW_REFS) || parseIndexRef(ref) || parseArchiveRef(ref))
         return null;
 
       const parsed = parseSessionRef(ref);
