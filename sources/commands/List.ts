@@ -1,5 +1,6 @@
 import {Command, Option}                from 'clipanion';
 
+import {recordCount}                    from '../restore/history.ts';
 import {defaultRemote, remoteSessions}  from '../store/index.ts';
 import type {StoreProblem}              from '../store/index.ts';
 import {age}                            from '../terminal/age.ts';
@@ -84,7 +85,7 @@ export class ListCommand extends BaseCommand {
     else
       this.say(table(sessions.map(header => [
         ids.get(header.session)!, header.updated ? age(header.updated, now) : ``, safe(header.agent.id, {width: 20}), safe(header.author?.name ?? ``, {width: 24}),
-        safe(header.branch ?? ``, {width: 24}), size(header.bytes), String(header.streams[`rec/main`]?.records ?? 0), safe(header.title ?? ``, {width: 60}),
+        safe(header.branch ?? ``, {width: 24}), size(header.bytes), String(recordCount(header)), safe(header.title ?? ``, {width: 60}),
       ]), {columns: [`session`, `age`, `agent`, `author`, `branch`, `size`, `records`, `title`]}));
     if (archives > 0 && !this.archived)
       this.say(`Older ones may lie in archives: session-sync list --remote --archived`);
