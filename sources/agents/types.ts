@@ -216,6 +216,33 @@ export interface NativeAdapter {
   find(machine: Machine, nativeId: string): Promise<string | null>;
 }
 
+/**
+ * `move`: a file or a folder gets another name, which nobody has. `edit`: the first bytes of a file, or all of them, which
+ * are exactly `before`, become `after`.
+ */
+export type RehomeStep =
+  | {do: `move`; from: string; to: string}
+  | {do: `edit`; path: string; before: string; after: string};
+
+/** `path`: the transcript after it, as `locate` will name it. No steps: the agent has the session there already. */
+export type RehomePlan = {path: string; steps: Array<RehomeStep>};
+
+/** What a session that is filed under a folder that is gone says of the repository it was recorded in. */
+export type Stray = LocatedSession & {git: {origin?: string; commit?: string; rootCommit?: string}};
+
+/**
+ * Files a session under another folder, because the one it was recorded in was moved: afterwards the agent, started in the
+ * new one, lists it and goes on with it. What was said in the session stays as it is.
+ */
+export interface RehomeAdapter {
+  /** What has to be done. Changes nothing. Throws an error that says why it cannot be done. */
+  plan(machine: Machine, session: Pick<LocatedSession, `path` | `nativeId` | `cwd`>, to: string): Promise<RehomePlan>;
+  /** Tells what else of the agent knows the folder (an index, a database), when the steps are done. Resolves what it could not do. */
+  settle?(machine: Machine, session: Pick<LocatedSession, `path` | `nativeId`>, to: string): Promise<string | undefined>;
+  /** Sessions whose folder is gone and that say themselves which repository they are of. Cheap: reads no whole session. */
+  strays?(machine: Machine): Promise<Array<Stray>>;
+}
+
 export type HookChange = {
   path: string;
   before: string | null;
@@ -262,5 +289,6 @@ export interface AgentAdapter {
   source?: SourceAdapter;
   target?: TargetAdapter;
   native?: NativeAdapter;
+  rehome?: RehomeAdapter;
   hooks?: HookAdapter;
 }

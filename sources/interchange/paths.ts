@@ -20,9 +20,12 @@ const RIGHT = `(?![\\w~@+%-]|\\.[\\w-])`;
 /** The rest of a path after a folder that was named; for changing separators. */
 const REST = `((?:\\\\{1,4}|/)(?:[^\\s"'<>|:*?,;()\\\\]|\\\\{1,4}(?=[^\\s"'<>|:*?,;()\\\\nrt]|[nrt][\\w.-]))*)?`;
 
-/** Puts tokens for the names of folders. What looks like a token already is marked, and comes back as it was. */
-export function tokenizer(roots: Roots, platform: NodeJS.Platform): Rewrite {
-  const spellings = spell(roots, platform);
+/**
+ * Puts tokens for the names of folders. What looks like a token already is marked, and comes back as it was. `others`:
+ * what the same folders were called at another time.
+ */
+export function tokenizer(roots: Roots, platform: NodeJS.Platform, others: Array<Roots> = []): Rewrite {
+  const spellings = spell(roots, platform, SHORTEST, others);
   const names = Object.keys(roots).filter(name => TOKEN.test(name));
   const literal = literals(names);
   const replace = replacer(spellings, ({token, mark}) => `{${token}${mark === `` ? `` : `:${mark}`}}`);
@@ -46,14 +49,14 @@ export function detokenizer(roots: Roots, from: NodeJS.Platform, to: NodeJS.Plat
   });
 }
 
-/** Old names to new ones directly, for an agent's own lines, which have no tokens. */
-export function mapper(from: Roots, to: Roots, fromPlatform: NodeJS.Platform, toPlatform: NodeJS.Platform): Rewrite {
-  const known = Object.fromEntries(Object.entries(from).filter(([name, folder]) => typeof to[name] === `string` && typeof folder === `string`));
+/** Old names to new ones directly, for an agent's own lines, which have no tokens. `others`: more old names. */
+export function mapper(from: Roots, to: Roots, fromPlatform: NodeJS.Platform, toPlatform: NodeJS.Platform, others: Array<Roots> = []): Rewrite {
+  const [known = {}, ...more] = [from, ...others].map(roots => Object.fromEntries(Object.entries(roots).filter(([name, folder]) => typeof to[name] === `string` && typeof folder === `string`)));
   const same = isWindows(fromPlatform) === isWindows(toPlatform);
-  if (same && Object.entries(known).every(([name, folder]) => folder === to[name]))
+  if (same && [known, ...more].every(roots => Object.entries(roots).every(([name, folder]) => folder === to[name])))
     return text => text;
   const texts = new Map(spell(to, toPlatform, SHORTEST - 2).map(({token, mark, text}) => [`${token}:${mark}`, text]));
-  return replacer(spell(known, fromPlatform), ({token, mark}) => texts.get(`${token}:${same ? mark : ``}`) ?? texts.get(`${token}:`)!, same ? undefined : toPlatform);
+  return replacer(spell(known, fromPlatform, SHORTEST, more), ({token, mark}) => texts.get(`${token}:${same ? mark : ``}`) ?? texts.get(`${token}:`)!, same ? undefined : toPlatform);
 }
 
 function isWindows(platform: NodeJS.Platform) {
@@ -65,7 +68,7 @@ function separators(rest: string, to: NodeJS.Platform) {
 }
 
 /** All ways that the folders are written in JSON text, the longest first, so that the innermost folder is found. */
-function spell(roots: Roots, platform: NodeJS.Platform, shortest = SHORTEST): Array<Spelling> {
+function spell(roots: Roots, platform: NodeJS.Platform, shortest = SHORTEST, others: Array<Roots> = []): Array<Spelling> {
   const spellings: Array<Spelling> = [];
   const seen = new Set<string>();
   const add = (token: string, mark: string, text: string) => {
@@ -75,7 +78,7 @@ function spell(roots: Roots, platform: NodeJS.Platform, shortest = SHORTEST): Ar
     spellings.push({token, mark, text});
   };
 
-  for (const [token, given] of Object.entries(roots)) {
+  for (const [token, given] of [roots, ...others].flatMap(set => Object.entries(set))) {
     if (!TOKEN.test(token) || typeof given !== `string`)
       continue;
     const folder = given.length > 1 ? given.replace(/[/\\]+$/, ``) : given;

@@ -130,11 +130,15 @@ export type SessionHeader = {
   model?: string;
   /** Names as the source machine had them, for mapping; see paths.ts. */
   roots: {[token: string]: string};
+  /** Other names of the same folders, each set from one move; absent where nothing was moved. */
+  moved?: Array<{[token: string]: string}>;
   platform?: string;
   branch?: string;
   commit?: string;
   dirty?: boolean;
   origin?: string;
+  /** First commit of the history (of several, the first by name); absent where it is not known. */
+  rootCommit?: string;
   author?: {name: string; email: string};
   machine?: string;
   counts: {[kind: string]: number};

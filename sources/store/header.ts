@@ -9,6 +9,7 @@ import type {StoredHeader}             from './types.ts';
 const MAX_DEPTH    = 64;
 const MAX_TEXT     = 64 * 1024;
 const MAX_ENTRIES  = 10_000;
+const MAX_MOVES    = 100;
 
 const text   = t.cascade(t.isString(), t.hasMaxLength(MAX_TEXT));
 const short  = t.cascade(t.isString(), t.hasMaxLength(4096));
@@ -30,11 +31,13 @@ const isStoredHeader = t.isPartial({
   updated:    opt(time),
   model:      opt(short),
   roots:      few(short),
+  moved:      opt(t.cascade(t.isArray(few(short)), t.hasMaxLength(MAX_MOVES))),
   platform:   opt(short),
   branch:     opt(short),
   commit:     opt(commit),
   dirty:      opt(t.isBoolean()),
   origin:     opt(short),
+  rootCommit: opt(commit),
   author:     opt(t.isPartial({name: short, email: short})),
   machine:    opt(short),
   counts:     few(count),

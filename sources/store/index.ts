@@ -10,6 +10,7 @@ export {verifyHeader}                               from './header.ts';
 export {isSafeFileName, parseStream}                from './layout.ts';
 export {remoteSessions}                             from './listing.ts';
 export {openRepository, readWriter}                 from './repository.ts';
+export {rootCommit, rootCommitCache}                from './rootCommit.ts';
 export {newest, unionRefs}                          from './read.ts';
 export type {Stored}                                from './read.ts';
 export {packRefs}                                   from './refs.ts';

@@ -15,7 +15,7 @@ export type Repository = {
 };
 
 /** State of the working tree, for the trailers of a commit. */
-export type GitState = {branch?: string; commit?: string; dirty: boolean; origin?: string};
+export type GitState = {branch?: string; commit?: string; dirty: boolean; origin?: string; rootCommit?: string};
 
 /**
  * One append-only byte stream of a session, in the order of its chunks.

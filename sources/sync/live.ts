@@ -6,6 +6,7 @@ import type {AgentAdapter, LocatedSession, ReaderFacts, RecordReader, SessionFil
 import {foldRepairs}                                 from '../interchange/index.ts';
 import type {Json, NeutralRecord, Repair, SessionHeader} from '../interchange/index.ts';
 import {tokenizer}                                   from '../interchange/paths.ts';
+import type {Roots}                                  from '../interchange/paths.ts';
 import type {Redactor}                               from '../redaction/index.ts';
 import type {SessionStore}                           from '../store/index.ts';
 import type {CommitMeta, GitState, StoredHeader}     from '../store/types.ts';
@@ -14,6 +15,7 @@ import {openRegular, readAt, sizeOf, tailHash}       from '../system/files.ts';
 import {fileRecords, parentOf}                       from './ancestry.ts';
 import {Continuation}                                from './continuation.ts';
 import {StoreFeed}                                   from './feed.ts';
+import {isWithin}                                    from './folders.ts';
 import {follow}                                      from './follow.ts';
 import type {FollowedLine}                           from './follow.ts';
 import {Intent}                                      from './intent.ts';
@@ -21,12 +23,16 @@ import {Mirror, newMirror}                           from './mirror.ts';
 import {originOf}                                    from './origin.ts';
 import type {Origin}                                 from './origin.ts';
 import type {Project}                                from './project.ts';
+import {placeOf}                                     from './rehomed.ts';
+import type {Place}                                  from './rehomed.ts';
 import type {Checkpoint, FileState}                  from './state.ts';
 
 /** A side file larger than this is named in the store, but not kept. */
 const LARGEST_SIDE_FILE = 64 << 20;
 /** Characters of a first prompt that are kept for lists. */
 const LONGEST_OPENING = 300;
+/** Moves of one session whose names are kept. */
+const MOST_MOVES = 50;
 
 export type MirrorTarget = {adapter: AgentAdapter; settings: Json};
 
@@ -84,10 +90,10 @@ export class LiveSession {
   /** Opaque files as they go into the next commit: the checkpoint must not know of them before. */
   private readonly opaque = new Map<string, FileState>();
 
-  private constructor(private readonly options: LiveOptions, private readonly checkpoint: Checkpoint) {
+  private constructor(private readonly options: LiveOptions, private readonly checkpoint: Checkpoint, private readonly place: Place) {
     this.feed = options.store === null ? null : new StoreFeed({
       store: options.store, session: checkpoint.session, agent: options.adapter.id, redactor: options.redactor,
-      tokenizer: () => tokenizer(this.roots(), options.project.machine.platform),
+      tokenizer: () => tokenizer(this.roots(), options.project.machine.platform, this.moved()),
       redactions: checkpoint.redactions,
     });
     this.mirrors = options.targets.map(({adapter, settings}) => new Mirror(
@@ -104,10 +110,11 @@ export class LiveSession {
       files: [], mirrors: [], counts: {}, repairs: [], redactions: {},
     };
     checkpoint.path = located.path;
+    const place = await placeOf(project, adapter.id, located.nativeId, checkpoint.first?.cwd ?? located.cwd);
     // What was found when it was first taken stands: the file that it says it of may be gone later.
     if (options.lineage !== undefined)
-      checkpoint.lineage ??= await originOf({...options.store !== null ? {writer: options.store.writer} : {}, ...options.lineage}, adapter, located);
-    return new LiveSession(options, checkpoint);
+      checkpoint.lineage ??= shifted(await originOf({...options.store !== null ? {writer: options.store.writer} : {}, ...options.lineage}, adapter, located), -place.shift);
+    return new LiveSession(options, checkpoint, place);
   }
 
   get session() {
@@ -265,13 +272,19 @@ export class LiveSession {
     if (this.stored !== null && file.stream === `main`)
       this.checkpoint.lineage = this.stored.lineage;
     const {native, records} = this.feed.streamsOf(file);
-    return {offset: this.stored?.streams[native]?.source ?? 0, records: this.stored?.streams[records]?.records ?? 0};
+    const source = this.stored?.streams[native]?.source ?? 0;
+    return {offset: source === 0 ? 0 : source + this.shiftOf(file), records: this.stored?.streams[records]?.records ?? 0};
   }
 
   private parentOf(file: SessionFile) {
     const {lineage} = this.checkpoint;
     const {project, store, adapter} = this.options;
-    return file.stream === `main` && lineage?.source !== undefined ? parentOf(project, store, adapter, file, lineage) : null;
+    return file.stream === `main` && lineage?.source !== undefined ? parentOf(project, store, adapter, file, shifted(lineage, this.place.shift)) : null;
+  }
+
+  /** The store counts the bytes of the file as it was before its first line was told of another folder. */
+  private shiftOf({stream}: SessionFile) {
+    return stream === `main` ? this.place.shift : 0;
   }
 
   private async unchanged(file: SessionFile, base: FileState) {
@@ -399,11 +412,23 @@ export class LiveSession {
     const cwd = this.checkpoint.first?.cwd ?? located.cwd ?? project.root;
     const inside = cwd === project.root || cwd.startsWith(`${project.root}${path.sep}`);
     return {
-      root: inside ? project.root : cwd,
+      root: inside ? project.root : this.place.moves.find(({from}) => isWithin(cwd, from))?.from ?? cwd,
       home: project.machine.home,
       tmp: project.machine.tmp,
       ...adapter.source!.roots({path: located.path, nativeId: located.nativeId, cwd}, project.machine),
     };
+  }
+
+  /** What the folders are called since they were moved: the same tokens stand for them. */
+  private moved(): Array<Roots> {
+    const roots: Roots = this.roots();
+    const known = this.checkpoint.moved ??= this.stored?.moved ?? [];
+    const root = this.place.moves.find(({from}) => isWithin(roots.root!, from))?.to ?? roots.root!;
+    const now = {...this.findRoots(), root};
+    const fresh = Object.entries(now).filter(([token, folder]) => token !== `tmp` && roots[token] !== folder && !known.some(set => set[token] === folder));
+    if (fresh.length > 0 && known.length < MOST_MOVES)
+      known.push(Object.fromEntries(fresh));
+    return known;
   }
 
   /** What a list shows: the session's own title, or what it began with. Goes into git, and so without its secrets. */
@@ -423,8 +448,9 @@ export class LiveSession {
       agent: {id: checkpoint.agent, nativeId: checkpoint.nativeId, ...facts?.version !== undefined ? {version: facts.version} : {}},
       ...optional({title, created: checkpoint.created, updated: checkpoint.updated, model: facts?.model}),
       roots: this.roots(),
+      ...optional({moved: (this.checkpoint.moved ?? this.stored?.moved ?? []).length > 0 ? this.checkpoint.moved ?? this.stored?.moved : undefined}),
       platform: this.options.project.machine.platform,
-      ...optional({branch: git?.branch, commit: git?.commit, dirty: git?.dirty, origin: git?.origin}),
+      ...optional({branch: git?.branch, commit: git?.commit, dirty: git?.dirty, origin: git?.origin, rootCommit: git?.rootCommit}),
       machine: this.options.machineName,
       counts: checkpoint.counts,
       ...optional({
@@ -441,7 +467,7 @@ export class LiveSession {
     const facts = this.facts;
     const first = this.checkpoint.first ?? {};
     return {
-      cwd: first.cwd ?? this.options.located.cwd ?? this.options.project.root,
+      cwd: this.place.home ?? first.cwd ?? this.options.located.cwd ?? this.options.project.root,
       header: {
         format: `session-sync/1`,
         session: this.checkpoint.session,
@@ -459,7 +485,7 @@ export class LiveSession {
       header: await this.header(),
       streams: Object.fromEntries(cursors.flatMap(({file, first, offset, seq, storedOffset, storedSeq}) => {
         const {native, records} = this.feed!.streamsOf(file);
-        return [[native, {source: Math.max(offset, storedOffset)}], [records, {records: Math.max(seq, storedSeq) - first}]];
+        return [[native, {source: Math.max(offset, storedOffset) - this.shiftOf(file)}], [records, {records: Math.max(seq, storedSeq) - first}]];
       })),
       git: this.git,
       author: await this.options.author(),
@@ -502,6 +528,11 @@ export class LiveSession {
   private replay(cursor: Cursor): AsyncIterable<NeutralRecord> {
     return fileRecords(this.options.adapter, cursor.file, cursor.offset, this.parentOf(cursor.file));
   }
+}
+
+/** `source` counts the file's bytes as they were before it was told of another folder. */
+function shifted<L extends {source?: number}>(lineage: L, by: number): L {
+  return lineage.source === undefined || by === 0 ? lineage : {...lineage, source: lineage.source + by};
 }
 
 /**

@@ -134,7 +134,7 @@ export class Mirror {
     const {state} = this;
     if (state.size === 0 || this.stopped)
       return false;
-    const {cwd} = this.header();
+    const {cwd} = this.where();
     const {listed, note, takenOver} = await this.target.register(this.machine, {
       id: state.id, path: state.path, cwd, settings: this.settings,
       ...state.title !== undefined ? {title: state.title} : {}, ...state.updated !== undefined ? {updated: state.updated} : {},
@@ -185,13 +185,20 @@ export class Mirror {
       await this.spill();
   }
 
-  private async openWriter() {
+  /** It stays with the folder that it was begun for, until `doctor` files it under another. */
+  private where() {
     const {header, cwd} = this.header();
+    return {header, cwd: this.state.cwd ?? cwd};
+  }
+
+  private async openWriter() {
+    const resumed = this.behind !== `replace` && this.state.size > 0;
+    const {header, cwd} = this.where();
     const target: WriterTarget = {header, id: this.state.id, cwd, settings: this.settings};
     if (this.state.path === ``)
       this.state.path = await this.target.pathOf(this.machine, target);
+    this.state.cwd = cwd;
 
-    const resumed = this.behind !== `replace` && this.state.size > 0;
     const writer = this.target.openWriter(target, resumed ? this.state.writer : undefined);
     if (!resumed)
       this.text = writer.begin();
@@ -251,8 +258,10 @@ export class Mirror {
     this.tidied = true;
     const handle = await openRegular(this.state.path, constants.O_RDWR);
     try {
+      if (handle === null && this.state.size > 0)
+        return await this.followMove() ? `again` : await this.stop(`its file is gone (deleted or archived)`);
       if (handle === null)
-        return this.state.size === 0 ? await this.create() : await this.stop(`its file is gone (deleted or archived)`);
+        return await this.create();
       if (await this.recover(handle))
         return `again`;
       const {size} = await handle.stat();
@@ -278,6 +287,18 @@ export class Mirror {
     } finally {
       await handle?.close();
     }
+  }
+
+  /** The home was renamed, or the project: is the file where it would be written today? */
+  private async followMove(): Promise<boolean> {
+    const {header, cwd} = this.where();
+    const file = await this.target.pathOf(this.machine, {header, id: this.state.id, cwd, settings: this.settings});
+    const judged = file === this.state.path ? `gone` : await inspectMirror(this.target, {...this.state, path: file});
+    if (judged === `gone` || judged === `changed`)
+      return false;
+    this.state.path = file;
+    await this.startOver(`append`);
+    return true;
   }
 
   /** How many bytes of the file after our last noted write are what is pending, or its begin. */

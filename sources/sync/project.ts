@@ -1,10 +1,10 @@
-import {readdir, realpath}                         from 'node:fs/promises';
+import {realpath}                                  from 'node:fs/promises';
 import path                                        from 'node:path';
 
 import type {Machine}                              from '../agents/types.ts';
 import {openFallback, openRepository, openWithoutGit, readWriter, SessionStore, StoreError} from '../store/index.ts';
 import type {Repository}                           from '../store/types.ts';
-import {makeFolder, readIfThere, removeIfThere, sizeOf, writeAtomic} from '../system/files.ts';
+import {makeFolder, removeIfThere, sizeOf, writeAtomic} from '../system/files.ts';
 
 import {DEFAULT_CONFIG, readConfig}                from './config.ts';
 import type {Config}                               from './config.ts';
@@ -93,24 +93,6 @@ export async function storedByUs(project: Project): Promise<Array<string>> {
   } finally {
     await store.close();
   }
-}
-
-/** Working folders of all worktrees of the repository: sessions of any of them belong to the project. */
-export async function projectFolders(project: Project): Promise<Array<string>> {
-  const {commonDir, workTree} = project.repository;
-  const folders = new Set<string>(workTree === null ? [] : [workTree]);
-  if (path.basename(commonDir) === `.git`)
-    folders.add(path.dirname(commonDir));
-
-  const worktrees = path.join(commonDir, `worktrees`);
-  const names = await readdir(worktrees).catch(() => []);
-  for (const name of names) {
-    // The file names the `.git` file of the worktree; one whose folder is gone has sessions still.
-    const gitFile = (await readIfThere(path.join(worktrees, name, `gitdir`)))?.trim();
-    if (gitFile && path.isAbsolute(gitFile))
-      folders.add(path.dirname(gitFile));
-  }
-  return [...folders].sort();
 }
 
 async function exists(folder: string) {

@@ -31,6 +31,8 @@ export type MirrorState = {
   agent: string;
   id: string;
   path: string;
+  /** Working folder that its first lines name. */
+  cwd?: string;
   generation: number;
   /** Next record of the main stream to be written. */
   seq: number;
@@ -65,6 +67,8 @@ export type Checkpoint = {
   first?: {cwd?: string; branch?: string; prompt?: string};
   /** Names of folders as this machine has them, as the records in the store have them replaced. */
   roots?: {[token: string]: string};
+  /** Other names of the same folders, since they were moved. */
+  moved?: Array<{[token: string]: string}>;
   title?: string;
   created?: string;
   updated?: string;

@@ -4,7 +4,7 @@ import {agents}                                    from '../agents/index.ts';
 import type {AgentAdapter, LocatedSession}         from '../agents/types.ts';
 import {createRedactor}                            from '../redaction/index.ts';
 import type {Redactor}                             from '../redaction/index.ts';
-import {gitState, identity}                        from '../store/index.ts';
+import {gitState, identity, rootCommit, rootCommitCache} from '../store/index.ts';
 import type {SessionStore}                         from '../store/index.ts';
 import {StoreError}                                from '../store/types.ts';
 
@@ -12,7 +12,8 @@ import {LiveSession}                               from './live.ts';
 import type {LiveOptions, MirrorTarget}            from './live.ts';
 import {OwnSessions}                               from './mine.ts';
 import type {Origin}                               from './origin.ts';
-import {openStore, projectFolders}                 from './project.ts';
+import {noteFolders, projectFolders}               from './folders.ts';
+import {openStore}                                 from './project.ts';
 import type {Project}                              from './project.ts';
 import type {Checkpoint}                           from './state.ts';
 
@@ -44,6 +45,8 @@ export async function openSync(project: Project): Promise<SyncContext> {
       skipped.push({agent: adapter.id, reason: (error as Error).message});
     }
   }
+  // What cannot be noted is not missed as long as nothing moves.
+  await noteFolders(project).catch(() => undefined);
   return {project, store: await openStore(project), redactor: openRedactor(project), targets, skipped};
 }
 
@@ -59,7 +62,11 @@ export function liveOptions(context: SyncContext, {adapter, located, lineage}: F
     store: context.store,
     redactor: context.redactor,
     targets: context.targets.filter(target => target.adapter.id !== adapter.id),
-    gitState: async () => await gitState(project.repository, project.machine.env),
+    gitState: async () => {
+      const {repository, machine: {env}} = project;
+      const [state, root] = await Promise.all([gitState(repository, env), rootCommit(repository, env, rootCommitCache(repository.commonDir))]);
+      return {...state, ...root !== undefined ? {rootCommit: root} : {}};
+    },
     author: async () => await identity(project.repository, project.machine.env),
     machineName: hostname(),
   };

@@ -26,6 +26,15 @@ export async function readIfThere(file: string): Promise<string | null> {
   }
 }
 
+/** No folder is there, or an empty one. */
+export async function isGone(folder: string): Promise<boolean> {
+  try {
+    return (await readdir(folder)).length === 0;
+  } catch (error) {
+    return isCode(error, `ENOENT`, `ENOTDIR`);
+  }
+}
+
 /** Size of a regular file; -1 when there is none. Symbolic links are followed only with `follow`. */
 export async function sizeOf(file: string): Promise<number> {
   try {

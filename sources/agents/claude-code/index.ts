@@ -6,6 +6,7 @@ import {hooks}                       from './hooks.ts';
 import {AGENT, files, locate, roots} from './locate.ts';
 import {native}                      from './native.ts';
 import {openReader}                  from './read.ts';
+import {rehome}                      from './rehome.ts';
 import {target}                      from './target.ts';
 
 export const claudeCode: AgentAdapter = {
@@ -24,5 +25,6 @@ export const claudeCode: AgentAdapter = {
   source: {locate, fromEvent, files, openReader, roots},
   target,
   native,
+  rehome,
   hooks,
 };

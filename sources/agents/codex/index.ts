@@ -9,6 +9,7 @@ import {mirrorId, rolloutPath, storeOf}     from './locate.ts';
 import {exclusively}                        from './lock.ts';
 import {openReader}                         from './read.ts';
 import {register}                           from './register.ts';
+import {rehome}                             from './rehome.ts';
 import {refresh}                            from './segments.ts';
 import {files, locate, roots}               from './sessions.ts';
 import {prepare}                            from './settings.ts';
@@ -29,6 +30,7 @@ export const codex: AgentAdapter = {
   present,
   source: {locate, refresh, fromEvent, files, openReader, roots},
   hooks,
+  rehome,
   target: {
     mirrorId,
     prepare,

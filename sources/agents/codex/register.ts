@@ -23,22 +23,38 @@ type Thread = {name: string | null; preview: string; updatedAt: number};
  * (`thread/metadata/update` does as well, but writes to the file). So such a session gets the name that it shows anyway.
  */
 export async function register(machine: Machine, {id, path, title}: Pick<Registered, `id` | `path` | `title`>): Promise<Registration> {
+  const note = await withServer(machine, async server => {
+    const thread = threadOf(await server.request(`thread/read`, {threadId: id}));
+    const name = titleOf(title ?? thread.name ?? thread.preview);
+    if (name !== `` && (title !== undefined && name !== thread.name || await isStale(thread, path)))
+      await server.request(`thread/name/set`, {threadId: id, name});
+  });
+  return note === undefined ? {listed: true} : {listed: false, note};
+}
+
+/**
+ * Opens the session once for another folder, as `codex resume` does there: only then the database that its list is made of
+ * has the new one (0.169.0). Codex adds a line of settings to the file. Resolves what stood in the way.
+ */
+export async function resumeIn(machine: Machine, id: string, cwd: string): Promise<string | undefined> {
+  return await withServer(machine, async server => {
+    await server.request(`thread/resume`, {threadId: id, cwd});
+  });
+}
+
+async function withServer(machine: Machine, work: (server: AppServer) => Promise<void>): Promise<string | undefined> {
   const binary = await findProgram(machine, `codex`);
   if (binary === undefined)
-    return {listed: false, note: `codex is not on PATH here; resuming by id will work, its list will not show the session`};
+    return `codex is not on PATH here; resuming by id will work, its list will not show the session`;
 
   const server = new AppServer(binary, machine);
   try {
     await server.request(`initialize`, {clientInfo: {name: `session-sync`, version: `1`}});
     server.notify(`initialized`);
-
-    const thread = threadOf(await server.request(`thread/read`, {threadId: id}));
-    const name = titleOf(title ?? thread.name ?? thread.preview);
-    if (name !== `` && (title !== undefined && name !== thread.name || await isStale(thread, path)))
-      await server.request(`thread/name/set`, {threadId: id, name});
-    return {listed: true};
+    await work(server);
+    return undefined;
   } catch (error) {
-    return {listed: false, note: `codex did not take the session into its list: ${(error as Error).message}`};
+    return `codex did not take the session into its list: ${(error as Error).message}`;
   } finally {
     await server.close();
   }
