@@ -60,6 +60,12 @@ export async function gitState(repo: Repository, env: MachineEnv): Promise<GitSt
   return state;
 }
 
+/** A value of git's configuration here; null where it is not set. */
+export async function configValue(repo: Repository, env: MachineEnv, name: string): Promise<string | null> {
+  const result = await runGit([`config`, `--get`, name], {...here(repo, env), timeoutMs: STATUS_TIMEOUT_MS});
+  return result.code === 0 ? result.stdout.replace(/\n$/, ``) : null;
+}
+
 /** An address as others may see it: without user and password (the bare user of ssh stays), query and fragment. */
 export function publicUrl(url: string) {
   const clean = stripControl(url).replace(/\s+/g, ` `).trim().slice(0, 1000);

@@ -55,6 +55,8 @@ export type GitOptions = {
   /** Runs on the common directory of this repository, whatever the working folder. */
   repo?: Repository;
   cwd?: string;
+  /** Another index than the repository's own. */
+  index?: string;
   input?: string;
   timeoutMs?: number;
   /** Bytes of standard output that are waited for; more ends the process with TOO_LARGE. */
@@ -63,7 +65,7 @@ export type GitOptions = {
   tty?: boolean;
   onStderr?: (text: string) => void;
 };
-export type GitResult = {code: number | null; stdout: string; stderr: string; timedOut: boolean};
+export type GitResult = {code: number | null; stdout: string; /** Standard output as it came. */ bytes: Buffer; stderr: string; timedOut: boolean};
 
 /** Arguments that make git work on the common directory, without hooks: a reference-transaction hook would run at every sync. */
 export function onCommonDir(repo: Repository) {
@@ -76,7 +78,7 @@ export function runGit(args: Array<string>, options: GitOptions): Promise<GitRes
   const full = options.repo && !options.cwd ? [...onCommonDir(options.repo), ...args] : args;
 
   return new Promise((resolve, reject) => {
-    const child = spawn(`git`, full, {cwd, env: gitEnv(options.env, {tty: options.tty}), stdio: [`pipe`, `pipe`, `pipe`], windowsHide: true});
+    const child = spawn(`git`, full, {cwd, env: {...gitEnv(options.env, {tty: options.tty}), ...options.index === undefined ? {} : {GIT_INDEX_FILE: options.index}}, stdio: [`pipe`, `pipe`, `pipe`], windowsHide: true});
     const out: Array<Buffer> = [];
     let size = 0;
     let stderr = ``;
@@ -114,7 +116,7 @@ export function runGit(args: Array<string>, options: GitOptions): Promise<GitRes
       if (tooLarge)
         reject(new StoreError(`TOO_LARGE`, `git ${args[0]} printed more than expected`));
       else
-        resolve({code, stdout: Buffer.concat(out).toString(), stderr, timedOut});
+        resolve({code, stdout: Buffer.concat(out).toString(), bytes: Buffer.concat(out), stderr, timedOut});
     });
   });
 }

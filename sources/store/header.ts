@@ -45,6 +45,7 @@ const isStoredHeader = t.isPartial({
   repairs:    opt(t.isArray(t.isPartial({code: short, message: text, at: opt(count), count: opt(count)}))),
   redactions: opt(few(count)),
   lineage:    opt(t.isPartial({parent: id, seq: count, writer: opt(id), source: opt(count)})),
+  worktree:   opt(t.isPartial({records: count})),
   writer:     id,
   sequence:   t.cascade(count, t.isAtLeast(1)),
   streams:    few(t.isPartial({bytes: count, records: opt(count), source: opt(count)})),

@@ -9,7 +9,8 @@ import {SessionTree, readHeader}                from './read.ts';
 import type {Stored}                            from './read.ts';
 import {STALE_LOCK_MS, isAncestor, packRefs, updateRefs} from './refs.ts';
 import {StoreError}                             from './types.ts';
-import type {Appender, Repository, StoredRef, StreamState} from './types.ts';
+import type {Appender, Repository, StoredRef, StreamState, WorktreeChange, WorktreeState} from './types.ts';
+import {readWorktree, readWorktreeFile}         from './worktree.ts';
 import {GitAppender}                            from './write.ts';
 
 export type StoreProblem = {ref: string; code: string; message: string};
@@ -139,6 +140,16 @@ export class SessionStore {
 
   async readAttachment(ref: StoredRef, sha256: string): Promise<Buffer> {
     return await new SessionTree(this.reader, ref).attachment(sha256);
+  }
+
+  /** What was not committed of the working tree when this was stored; null where it was not kept. Throws BAD_DATA, TOO_LARGE, MISSING_OBJECT. */
+  async worktree(ref: StoredRef): Promise<WorktreeState | null> {
+    return await readWorktree(this.reader, ref);
+  }
+
+  /** Bytes of one of its files; of a link, where it leads to. Throws BAD_DATA, TOO_LARGE, MISSING_OBJECT. */
+  async readWorktreeFile(ref: StoredRef, change: WorktreeChange): Promise<Buffer> {
+    return await readWorktreeFile(this.reader, ref.session, change);
   }
 
   /** Puts back every ref of this clone that was lost or set back before it was pushed. Resolves to their names. */

@@ -36,7 +36,37 @@ export type StoredHeader = SessionHeader & {
   /** Number of syncs so far; also the committer date. */
   sequence: number;
   streams: {[name: string]: StreamState};
+  /** The working tree is kept as well, as it was when the main stream had so many records. */
+  worktree?: {records: number};
 };
+
+/** One file that differed from the base commit; without mode and blob it was deleted. */
+export type WorktreeChange = {
+  /** As `isSafeWorkPath` allows it. */
+  path: string;
+  change: `added` | `modified` | `deleted` | `untracked`;
+  mode?: `100644` | `100755` | `120000`;
+  blob?: string;
+  bytes?: number;
+};
+
+/** `worktree/<writer>/state.json`: what of a working tree was not committed. Paths sorted, each once. */
+export type WorktreeState = {
+  format: `session-sync-worktree/1`;
+  /** Were files looked at that git does not know? */
+  scope: `tracked` | `all`;
+  /** Commit that it differs from; absent before the first one. */
+  base?: string;
+  branch?: string;
+  files: Array<WorktreeChange>;
+  /** Files that differed, too, but are not kept. */
+  leftOut: Array<{path: string; reason: string}>;
+  /** How many more were left out and are not named. */
+  more?: number;
+};
+
+/** A state with the bytes of its files by blob. */
+export type Worktree = {state: WorktreeState; contents: Map<string, Buffer>};
 
 /** One ref: a session as one writer (one clone) has stored it. */
 export type StoredRef = {
@@ -56,6 +86,8 @@ export type CommitMeta = {
   author: {name: string; email: string};
   /** ISO time of the newest record. */
   time?: string;
+  /** The working tree as it is now. Absent: what was kept of it before stays. */
+  worktree?: Worktree;
 };
 
 /**
@@ -70,7 +102,7 @@ export interface Appender {
   replace(stream: string, bytes: Buffer): Promise<void>;
   /** Stores a big value once; resolves to its sha256 in hex. */
   attach(bytes: Buffer): Promise<string>;
-  /** Moves the ref, if it still is where it was. Nothing appended: no commit, null. */
+  /** Moves the ref, if it still is where it was. Nothing appended, and no other working tree: no commit, null. */
   commit(meta: CommitMeta): Promise<{commit: string; sequence: number} | null>;
   abort(): Promise<void>;
 }

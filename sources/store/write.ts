@@ -17,6 +17,7 @@ import {SessionTree}                       from './read.ts';
 import type {Stored}                       from './read.ts';
 import {clearStaleLocks, isLocked, updateRefs} from './refs.ts';
 import type {MachineEnv}                   from './git.ts';
+import {stageWorktree}                     from './worktree.ts';
 import {StoreError}                        from './types.ts';
 import type {Appender, CommitMeta, Repository, StoredHeader, StreamState} from './types.ts';
 
@@ -202,10 +203,12 @@ export class GitAppender implements Appender {
   }
 
   private async finish(meta: CommitMeta): Promise<{commit: string; sequence: number} | null> {
-    if (!this.changed)
-      return null;
     if (meta.header.session !== this.session)
       throw new StoreError(`BAD_DATA`, `The header is one of session ${meta.header.session}, not of ${this.session}`);
+
+    const worktree = meta.worktree === undefined ? [] : await stageWorktree(() => this.git(), this.place.reader, {base: this.baseCommit, writer: this.place.writer, worktree: meta.worktree});
+    if (!this.changed && worktree.length === 0 && this.header(meta).worktree?.records === this.base?.worktree?.records)
+      return null;
 
     // A look before the work: the ref itself is compared by git when it moves.
     const ref = sessionRef(this.session, this.place.writer);
@@ -232,7 +235,7 @@ export class GitAppender implements Appender {
     ].join(`\n`));
     await git.send(message);
     await git.send(this.baseCommit === null ? `\n` : `\nfrom ${this.baseCommit}^0\n`);
-    for (const change of [...this.deletes, ...this.changes])
+    for (const change of [...this.deletes, ...this.changes, ...worktree])
       await git.send(change);
 
     const shadow = shadowRef(this.session, this.place.writer);
@@ -293,6 +296,7 @@ export class GitAppender implements Appender {
       writer:   this.place.writer,
       sequence: (this.base?.sequence ?? 0) + 1,
       streams,
+      ...meta.worktree !== undefined ? {worktree: {records: streams[`rec/main`]?.records ?? 0}} : this.base?.worktree !== undefined ? {worktree: this.base.worktree} : {},
     };
   }
 }

@@ -6,6 +6,9 @@ import {readIfThere, writeAtomic}              from '../system/files.ts';
 
 export const CONFIG_PATH = path.join(`.session-sync`, `config.json`);
 
+export const SNAPSHOT_MODES = [`off`, `tracked`, `all`] as const;
+export type SnapshotMode = typeof SNAPSHOT_MODES[number];
+
 /** What a team may share about its sessions. Names no path and no machine. */
 export type Config = {
   version: 1;
@@ -13,6 +16,8 @@ export type Config = {
   targets?: Array<string>;
   /** Name of the git remote that `push` and `pull` use; absent: git's own choice. Never a URL. */
   remote?: string;
+  /** Uncommitted files that are kept with a session when a turn ends (default \`off\`): \`tracked\` by git, or \`all\` that are not ignored. */
+  snapshot?: SnapshotMode;
   redaction?: {
     /** Values of high entropy count as secrets (default true). */
     entropy?: boolean;
@@ -46,6 +51,7 @@ const isConfig = t.isObject({
   targets: t.isOptional(t.isArray(t.cascade(t.isString(), t.matchesRegExp(/^[a-z0-9-]{1,40}$/)))),
   // Looks like a name, not like a URL or a path: a cloned repository must not say where sessions go.
   remote: t.isOptional(t.cascade(t.isString(), t.matchesRegExp(/^[A-Za-z0-9_][A-Za-z0-9_.-]{0,80}$/))),
+  snapshot: t.isOptional(t.isEnum(SNAPSHOT_MODES)),
   redaction: t.isOptional(t.isObject({
     entropy: t.isOptional(t.isBoolean()),
     allow: t.isOptional(t.isArray(isPattern)),

@@ -89,10 +89,12 @@ export class StoreFeed {
     return (await this.options.redactor.text(text)).text;
   }
 
-  /** Makes everything that was taken one commit; null when there was nothing new. */
-  async commit(files: Array<SessionFile>, meta: () => Promise<CommitMeta>): Promise<{commit: string; sequence: number} | null> {
+  /** Makes everything that was taken one commit; null when there was nothing new. `always`: there may be news that are not in the files. */
+  async commit(files: Array<SessionFile>, meta: () => Promise<CommitMeta>, {always = false}: {always?: boolean} = {}): Promise<{commit: string; sequence: number} | null> {
     for (const file of files)
       await this.guarded(async () => await this.flush(file, this.pendingOf(file)));
+    if (always)
+      await this.guarded(async () => void await this.begin());
     if (this.failure !== null)
       throw this.failure;
     const {appender} = this;

@@ -223,7 +223,7 @@ class Follower {
 
   private async commit(followed: Followed, turnEnd: boolean) {
     followed.committedAt = Date.now();
-    await followed.live?.commit();
+    await followed.live?.commit({turnEnd});
     if (turnEnd)
       await followed.live?.register();
   }
@@ -242,7 +242,7 @@ class Follower {
         return;
       try {
         await this.pump(followed);
-        if (followed.live?.pending === true)
+        if (followed.live?.unfinished === true)
           await this.commit(followed, true);
         return;
       } catch (error) {

@@ -9,6 +9,7 @@ import {tokenizer}                                   from '../interchange/paths.
 import type {Roots}                                  from '../interchange/paths.ts';
 import type {Redactor}                               from '../redaction/index.ts';
 import type {SessionStore}                           from '../store/index.ts';
+import type {Snapshot}                               from '../store/index.ts';
 import type {CommitMeta, GitState, StoredHeader}     from '../store/types.ts';
 import {openRegular, readAt, sizeOf, tailHash}       from '../system/files.ts';
 
@@ -47,6 +48,8 @@ export type LiveOptions = {
   /** Facts about the working tree, taken when a commit is made. */
   gitState: () => Promise<GitState>;
   author: () => Promise<{name: string; email: string}>;
+  /** The uncommitted files, where the project wants them kept. */
+  snapshot?: () => Promise<Snapshot | null>;
   machineName: string;
   onProgress?: (bytes: number, of: number) => void;
   /** Where the session comes from, when it went on with one that we had written. */
@@ -84,6 +87,8 @@ export class LiveSession {
   /** Null: the session is only mirrored. */
   private readonly feed: StoreFeed | null;
   private dirty = false;
+  /** Something was stored since the working tree was last kept with it. */
+  private treeDue = false;
   private problems: Array<Repair> = [];
   private git: GitState | null = null;
   private stored: StoredHeader | null = null;
@@ -124,6 +129,11 @@ export class LiveSession {
   /** Something was read that is not in the store yet. */
   get pending() {
     return this.dirty;
+  }
+
+  /** The end of a turn, if it is one, has something to keep. */
+  get unfinished() {
+    return this.dirty || this.treeDue;
   }
 
   get facts(): ReaderFacts | null {
@@ -175,12 +185,14 @@ export class LiveSession {
     return {records, waiting};
   }
 
-  /** Puts everything read so far into one commit. Without a store only the checkpoint moves on. */
-  async commit(): Promise<{commit: string; sequence: number} | null> {
-    if (!this.dirty)
+  /** Puts everything read so far into one commit, at the end of a turn with the working tree. Without a store only the checkpoint moves on. */
+  async commit({turnEnd = false}: {turnEnd?: boolean} = {}): Promise<{commit: string; sequence: number} | null> {
+    const withTree = turnEnd && this.keepsTree();
+    if (!this.dirty && !(withTree && this.treeDue))
       return null;
     const cursors = [...this.cursors.values()];
-    const result = await this.feed?.commit(cursors.map(({file}) => file), async () => await this.commitMeta(cursors)) ?? null;
+    const result = await this.feed?.commit(cursors.map(({file}) => file), async () => await this.commitMeta(cursors, withTree), {always: withTree}) ?? null;
+    this.treeDue = !withTree && this.keepsTree();
     if (result !== null)
       this.checkpoint.store = {...result, records: this.main?.seq ?? 0};
     for (const cursor of cursors)
@@ -479,8 +491,27 @@ export class LiveSession {
     };
   }
 
-  private async commitMeta(cursors: Array<Cursor>): Promise<CommitMeta> {
-    this.git = await this.options.gitState();
+  /** Only of the tree that the session works in. */
+  private keepsTree() {
+    const {snapshot, located, project} = this.options;
+    const cwd = this.checkpoint.cwd ?? located.cwd ?? project.root;
+    return snapshot !== undefined && this.feed !== null && (cwd === project.root || cwd.startsWith(`${project.root}${path.sep}`));
+  }
+
+  /** One that cannot be had must not keep the session from being stored. */
+  private async takeTree() {
+    try {
+      return await this.options.snapshot!();
+    } catch (error) {
+      this.problems.push({code: `no-snapshot`, message: `the working tree was not kept: ${(error as Error).message}`});
+      return null;
+    }
+  }
+
+  private async commitMeta(cursors: Array<Cursor>, withTree: boolean): Promise<CommitMeta> {
+    const tree = withTree ? await this.takeTree() : null;
+    // Where both are there they must say the same.
+    this.git = {...await this.options.gitState(), ...tree?.git};
     return {
       header: await this.header(),
       streams: Object.fromEntries(cursors.flatMap(({file, first, offset, seq, storedOffset, storedSeq}) => {
@@ -489,7 +520,7 @@ export class LiveSession {
       })),
       git: this.git,
       author: await this.options.author(),
-      ...optional({time: this.checkpoint.updated}),
+      ...optional({time: this.checkpoint.updated, worktree: tree?.worktree}),
     };
   }
 

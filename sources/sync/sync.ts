@@ -4,8 +4,8 @@ import {agents}                                    from '../agents/index.ts';
 import type {AgentAdapter, LocatedSession}         from '../agents/types.ts';
 import {createRedactor}                            from '../redaction/index.ts';
 import type {Redactor}                             from '../redaction/index.ts';
-import {gitState, identity, rootCommit, rootCommitCache} from '../store/index.ts';
-import type {SessionStore}                         from '../store/index.ts';
+import {gitState, identity, rootCommit, rootCommitCache, takeSnapshot} from '../store/index.ts';
+import type {SessionStore, Snapshot}               from '../store/index.ts';
 import {StoreError}                                from '../store/types.ts';
 
 import {LiveSession}                               from './live.ts';
@@ -68,8 +68,17 @@ export function liveOptions(context: SyncContext, {adapter, located, lineage}: F
       return {...state, ...root !== undefined ? {rootCommit: root} : {}};
     },
     author: async () => await identity(project.repository, project.machine.env),
+    ...snapshotOf(context),
     machineName: hostname(),
   };
+}
+
+/** Uncommitted files go into git as the project's configuration allows, and without those that hold a secret. */
+function snapshotOf({project, redactor}: SyncContext): {snapshot?: () => Promise<Snapshot | null>} {
+  const {repository, machine, config: {snapshot: scope = `off`}} = project;
+  if (scope === `off` || !project.hasGit)
+    return {};
+  return {snapshot: async () => await takeSnapshot(repository, machine.env, {scope, isClean: async text => (await redactor.text(text)).counts === null})};
 }
 
 export type SyncOutcome = {session: string; records: number; commit?: string; waiting: Array<string>; checkpoint: Checkpoint};
@@ -80,13 +89,13 @@ export type SyncOutcome = {session: string; records: number; commit?: string; wa
  */
 export async function syncSession(
   context: SyncContext, found: FoundSession,
-  options: {register?: boolean; onProgress?: (bytes: number, of: number) => void} = {},
+  options: {register?: boolean; /** The working tree is as this session left it. */ current?: boolean; onProgress?: (bytes: number, of: number) => void} = {},
 ): Promise<SyncOutcome> {
   for (let attempt = 1; ; attempt++) {
     const live = await LiveSession.open({...liveOptions(context, found), ...options.onProgress ? {onProgress: options.onProgress} : {}});
     try {
       const {records, waiting} = await live.pump();
-      const stored = await live.commit();
+      const stored = await live.commit({turnEnd: options.current === true});
       if (options.register !== false)
         await live.register();
       return {session: found.located.session, records, ...stored ? {commit: stored.commit} : {}, waiting, checkpoint: live.state()};

@@ -31,7 +31,8 @@ type Options = {
 export async function syncProject(project: Project, options: Options): Promise<SyncSummary> {
   const sync = await openSync(project);
   const summary: SyncSummary = {synced: [], unchanged: 0, failed: [], skipped: sync.skipped};
-  const found = choose(await findSessions(project, problem => sync.skipped.push(problem)), options.only);
+  const all = await findSessions(project, problem => sync.skipped.push(problem));
+  const found = choose(all, options.only);
   for (const {agent, reason} of sync.skipped)
     options.warn(`${agent} is left out: ${reason}`);
 
@@ -48,6 +49,8 @@ export async function syncProject(project: Project, options: Options): Promise<S
       bar.update(`session ${index + 1} of ${found.length}: ${located.session.slice(0, 8)}`);
       try {
         const outcome = await syncSession(sync, one, {
+          // The working tree as it is now belongs to what was written last, not to older sessions.
+          current: located.session === all.at(-1)!.located.session,
           onProgress: (bytes, of) => bar.update(`session ${index + 1} of ${found.length}: ${located.session.slice(0, 8)} ${Math.floor(100 * bytes / Math.max(of, 1))} %`),
         });
         const mirrors = outcome.checkpoint.mirrors.map(({agent, id, records, note, stopped}) => ({agent, id, records, ...note ?? stopped ? {note: note ?? stopped!} : {}}));

@@ -1,0 +1,62 @@
+import {mkdir, rm}       from 'node:fs/promises';
+import path              from 'node:path';
+
+import {git, runGit}     from './git.ts';
+import type {MachineEnv} from './git.ts';
+import {OBJECT_ID}       from './layout.ts';
+import type {Repository} from './types.ts';
+
+/** What a commit has of a path: its mode, and the file below the folder where it was laid out (not of a submodule). */
+export type CheckedOut = {mode: string; blob: string; file: string};
+
+/**
+ * Lays files of a commit out below `folder`, as a checkout would: with its line ends and filters. Neither index nor
+ * working tree take part. Resolves what the commit has of `paths`; null where the commit is not known here.
+ *
+ * Throws GIT_FAILED.
+ */
+export async function checkoutBeside(repo: Repository, env: MachineEnv, {commit, paths, folder}: {commit: string; paths: Array<string>; folder: string}): Promise<Map<string, CheckedOut> | null> {
+  const found = new Map<string, CheckedOut>();
+  // A partial clone would go and look for it on the remote.
+  const exists = OBJECT_ID.test(commit) ? await runGit([`cat-file`, `-e`, `${commit}^{commit}`], {repo, env: {...env, GIT_NO_LAZY_FETCH: `1`}}) : null;
+  if (exists?.code !== 0 || repo.workTree === null)
+    return null;
+  if (paths.length === 0)
+    return found;
+
+  const place = {cwd: repo.workTree, env, index: path.join(folder, `index`)};
+  const files = path.join(folder, `files`);
+  await mkdir(files, {recursive: true, mode: 0o700});
+  try {
+    // Without sparse patterns: what is asked for is wanted, whether it is checked out here or not.
+    await git([`-c`, `core.sparseCheckout=false`, `-c`, `core.hooksPath=/dev/null`, `read-tree`, commit], place);
+    const wanted = new Set(paths);
+    const {stdout} = await git([`-c`, `core.sparseCheckout=false`, `ls-files`, `-s`, `-z`], {...place, maxBytes: 1 << 28});
+    for (const line of stdout.split(`\0`)) {
+      const [, mode, blob, name] = /^(\d{6}) ([0-9a-f]+) 0\t(.+)$/s.exec(line) ?? [];
+      if (name !== undefined && wanted.has(name))
+        found.set(name, {mode: mode!, blob: blob!, file: path.join(files, name)});
+    }
+    const laid = [...found].filter(([, {mode}]) => mode !== `160000`).map(([name]) => `${name}\0`);
+    if (laid.length > 0)
+      await git([`-c`, `core.sparseCheckout=false`, `-c`, `core.hooksPath=/dev/null`, `checkout-index`, `-q`, `-z`, `--stdin`, `--prefix=${files}/`], {...place, input: laid.join(``)});
+  } finally {
+    await rm(place.index, {force: true});
+  }
+  return found;
+}
+
+/** Paths of which two commits differ. Throws GIT_FAILED, TOO_LARGE. */
+export async function changedPaths(repo: Repository, env: MachineEnv, from: string, to: string): Promise<Array<string>> {
+  const {stdout} = await git([`diff-tree`, `-r`, `-z`, `--no-renames`, `--name-only`, from, to], {repo, env});
+  return stdout.split(`\0`).filter(name => name !== ``);
+}
+
+/**
+ * What becomes of a text that both sides have changed: `git merge-file` of three files, with marks where they cannot be
+ * united. Null where one of them is not text.
+ */
+export async function mergeFiles(env: MachineEnv, folder: string, {ours, base, theirs}: {[side in `ours` | `base` | `theirs`]: {file: string; label: string}}): Promise<{bytes: Buffer; conflicts: number} | null> {
+  const result = await runGit([`merge-file`, `-p`, `-q`, ...[ours, base, theirs].flatMap(({label}) => [`-L`, label]), ours.file, base.file, theirs.file], {cwd: folder, env});
+  return result.code === null || result.code > 127 ? null : {bytes: result.bytes, conflicts: result.code};
+}
