@@ -3,7 +3,8 @@ import path                                   from 'node:path';
 
 import {agents}                               from '../agents/index.ts';
 import type {AgentAdapter, Detection}         from '../agents/types.ts';
-import {CONFIG_PATH, DEFAULT_CONFIG, readConfig, writeConfig} from '../sync/config.ts';
+import {CONFIG_PATH, DEFAULT_CONFIG, SNAPSHOT_MODES, readConfig, writeConfig} from '../sync/config.ts';
+import type {Config}                          from '../sync/config.ts';
 import {activate}                             from '../sync/project.ts';
 import type {Project}                         from '../sync/project.ts';
 import {safe}                                 from '../terminal/safe.ts';
@@ -30,6 +31,9 @@ export class InitCommand extends BaseCommand {
 
       Sessions of agents without hooks are read by \`session-sync sync\`, or kept in step by \`session-sync watch\`.
 
+      \`--snapshot tracked\` keeps the uncommitted changes with a session when a turn ends, \`all\` also new files that are
+      not ignored, for \`restore --with-changes\` and \`rewind\`; \`off\` ends it. It stands in \`${CONFIG_PATH}\`.
+
       \`--dry-run\` shows what would be written. \`--force\` also registers hooks for agents that are not found here.
       Running \`init\` again changes nothing, or repairs what is missing.
     `,
@@ -43,6 +47,7 @@ export class InitCommand extends BaseCommand {
 
   local = Option.Boolean(`--local`, false, {description: `Register hooks in your own settings of this project, not in the shared ones`});
   projectOnly = Option.Boolean(`--project-only`, false, {description: `Register no hooks in your own settings for all projects`});
+  snapshot = Option.String(`--snapshot`, {description: `Keep uncommitted files with sessions: off, tracked or all`});
   force = Option.Boolean(`--force`, false, {description: `Also register hooks for agents that are not found on this machine`});
   dryRun = Option.Boolean(`--dry-run`, false, {description: `Show what would be written, and write nothing`});
 
@@ -51,6 +56,7 @@ export class InitCommand extends BaseCommand {
     if (project.repository.workTree === null)
       throw new CommandError(`BARE_REPOSITORY`, `This is a bare repository: agents have no working folder here, so that there is nothing to keep.`);
 
+    const settings = this.settings(await readConfig(project.root));
     const found = await this.detect();
     const sources = found.filter(({agent, detection}) => agent.source !== undefined && (detection.found || this.force));
     const hooked = sources.filter(({agent}) => agent.hooks !== undefined && (agent.hooks.scope === `project` || !this.projectOnly));
@@ -61,15 +67,14 @@ export class InitCommand extends BaseCommand {
 
     // All changes are worked out before the first one is made: a settings file that is not understood stops everything.
     const changes = await Promise.all(hooked.map(async ({agent}) => await this.plan(project, agent)));
-    const config = this.local ? null : await readConfig(project.root);
     for (const change of changes)
       await this.apply(change);
     for (const {agent} of hooked.filter(({agent}) => agent.hooks!.confirm !== undefined))
       this.say(agent.hooks!.confirm!);
-    if (!this.local && config === null) {
+    if (settings.changed) {
       this.say(`${this.dryRun ? `Would write` : `Wrote`} ${CONFIG_PATH}`);
       if (!this.dryRun)
-        await writeConfig(project.root, DEFAULT_CONFIG);
+        await writeConfig(project.root, settings.config);
     }
     if (!this.dryRun)
       await activate(project);
@@ -83,15 +88,30 @@ export class InitCommand extends BaseCommand {
     this.say(`Sessions of ${sources.map(({agent}) => agent.name).join(`, `)} ${this.dryRun ? `would be` : `are`} kept in this repository's git${targets.length > 0 ? ` and mirrored into ${targets.join(`, `)}` : ``}.`);
     if (targets.length === 0)
       this.say(`No agent to mirror into was found on this machine; one that is installed later is taken up by itself.`);
+    const {snapshot = `off`} = settings.config;
+    if (snapshot !== `off`)
+      this.say(`When a turn ends, uncommitted changes ${snapshot === `all` ? `and new files that are not ignored ` : ``}are kept with the session.`);
     if (!this.dryRun) {
       this.say(`Older sessions: \`session-sync sync\`. What is kept: \`session-sync status\`. Nothing leaves this machine until you push it:`);
       this.say(`  git push origin 'refs/session-sync/*'`);
     }
     return this.done({
       dryRun: this.dryRun,
+      snapshot,
       agents: found.map(({agent, detection}) => ({id: agent.id, ...detection})),
       settings: changes.map(({file, changed, summary}) => ({file, changed, summary})),
     });
+  }
+
+  /** What is to stand in the project's configuration. */
+  private settings(before: Config | null): {config: Config; changed: boolean} {
+    const mode = SNAPSHOT_MODES.find(known => known === this.snapshot);
+    if (this.snapshot !== undefined && mode === undefined)
+      throw new CommandError(`BAD_SNAPSHOT`, `${safe(this.snapshot)} is no way to keep uncommitted files: ${SNAPSHOT_MODES.join(`, `)}.`);
+    if (mode !== undefined && this.local)
+      throw new CommandError(`BAD_SNAPSHOT`, `--snapshot stands in ${CONFIG_PATH}, which --local does not write.`);
+    const config: Config = {...before ?? DEFAULT_CONFIG, ...mode !== undefined ? {snapshot: mode} : {}};
+    return {config, changed: !this.local && (before === null || (mode !== undefined && mode !== before.snapshot))};
   }
 
   private async detect() {

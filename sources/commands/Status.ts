@@ -54,6 +54,9 @@ export class StatusCommand extends BaseCommand {
     if (here.length > shown.length)
       this.say(`… and ${here.length - shown.length} older ones (--all).`);
 
+    const {snapshot = `off`} = project.config;
+    if (snapshot !== `off`)
+      this.say(`Uncommitted files are kept with sessions at the end of turns (${snapshot}).`);
     const redactions = total(here.map(session => session.checkpoint?.redactions ?? session.stored?.newest.header.redactions ?? {}));
     if (redactions > 0)
       this.say(`${redactions} ${redactions === 1 ? `secret was` : `secrets were`} kept out of git (\`session-sync doctor\` counts them by rule).`);
@@ -63,7 +66,7 @@ export class StatusCommand extends BaseCommand {
     for (const problem of problems)
       this.warn(`${safe(problem.ref)} was left out: ${problem.message}`);
     return this.done({
-      active, paused, worker: await runningWorker(project.paths), redactions,
+      active, paused, snapshot, worker: await runningWorker(project.paths), redactions,
       sessions: here.map(session => toJson(session, restored.get(session.session)!)),
       problems,
     });

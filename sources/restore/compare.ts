@@ -12,7 +12,7 @@ export type Distance = {
 };
 
 /** Sentences for a person: what differs between the session's working tree and this one, and how to get there. */
-export function describeDifference(header: Pick<StoredHeader, `branch` | `commit` | `dirty`>, checkout: Checkout, distance: Distance): Array<string> {
+export function describeDifference(header: Pick<StoredHeader, `branch` | `commit` | `dirty` | `worktree`>, checkout: Checkout, distance: Distance): Array<string> {
   const said: Array<string> = [];
   const short = (commit: string) => commit.slice(0, 8);
   if (header.commit === undefined) {
@@ -27,7 +27,7 @@ export function describeDifference(header: Pick<StoredHeader, `branch` | `commit
   if (header.branch !== undefined && checkout.branch !== header.branch)
     said.push(`The session was on branch ${header.branch}; ${checkout.branch === undefined ? `no branch is checked out here` : `this is ${checkout.branch}`}.`);
   if (header.dirty === true)
-    said.push(`The session's working tree had changes that were not committed; they are not part of the session.`);
+    said.push(`The session's working tree had changes that were not committed; ${header.worktree === undefined ? `they are not part of the session` : `\`session-sync restore --with-changes\` brings them`}.`);
   if (checkout.dirty)
     said.push(`This working tree has changes that are not committed.`);
   return said;
