@@ -76,7 +76,7 @@ export class CleanCommand extends BaseCommand {
   }
 
   private async remove(project: Project, store: SessionStore, session: KnownSession) {
-    const own = session.stored === undefined ? [] : [session.stored.newest, ...session.stored.copies, ...session.stored.others].filter(({remote}) => remote === undefined);
+    const own = session.stored === undefined ? [] : [session.stored.newest, ...session.stored.copies, ...session.stored.others].filter(({remote, via}) => remote === undefined && via === undefined);
     await removeRefs(store, own);
     const {checkpoint} = session;
     if (checkpoint === undefined)

@@ -27,7 +27,7 @@ export function entryJson(commit: string, header: StoredHeader) {
 export async function updateIndex(store: SessionStore, keep: (session: string) => boolean = () => true): Promise<string | null> {
   for (let attempt = 0; ; attempt++) {
     const {refs} = await store.list();
-    const own    = refs.filter(({remote, writer}) => remote === undefined && writer === store.writer);
+    const own    = refs.filter(({remote, writer, via}) => remote === undefined && via === undefined && writer === store.writer);
     const ref    = indexRef(store.writer);
     const base   = await store.reader.object(ref, SMALL);
     const before = base ? await indexFolders(store.reader, base.oid) : {live: null, archived: new Map<string, string>()};

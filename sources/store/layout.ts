@@ -25,6 +25,8 @@ export const MAX_HEADER_BYTES     = 1024 * 1024;
 export const MAX_ATTACHMENT_BYTES = 64 * 1024 * 1024;
 export const MAX_TREE_ENTRIES     = 100_000;
 export const MAX_TREE_BYTES       = 16 * 1024 * 1024;
+/** Writers of one session whose states a tree may hold. */
+export const MAX_WRITERS          = 1000;
 
 const AGENT  = /^[a-z][a-z0-9-]{0,31}$/;
 const STREAM = /^[0-9A-Za-z][0-9A-Za-z._-]{0,127}$/;
@@ -90,6 +92,11 @@ export function decodeComponent(component: string) {
   } catch {
     return null;
   }
+}
+
+/** Where the header of a writer stands that is not the leading one. */
+export function headPath(writer: string) {
+  return `heads/${checkId(writer, `writer`)}.json`;
 }
 
 export type StreamName =

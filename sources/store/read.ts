@@ -1,8 +1,9 @@
 import {
-  CHUNKS_PER_FOLDER, MAX_ATTACHMENT_BYTES, MAX_CHUNK_BYTES, MAX_HEADER_BYTES, MAX_TREE_BYTES, MAX_TREE_ENTRIES, CHUNK_BYTES,
-  attachmentPath, checkId, decodeComponent, parseStream, streamPath,
+  CHUNKS_PER_FOLDER, MAX_ATTACHMENT_BYTES, MAX_CHUNK_BYTES, MAX_HEADER_BYTES, MAX_TREE_BYTES, MAX_TREE_ENTRIES, MAX_WRITERS, CHUNK_BYTES,
+  attachmentPath, checkId, decodeComponent, headPath, parseStream, streamPath,
 } from './layout.ts';
-import {verifyHeader}                      from './header.ts';
+import {checkedHeader, writerOf}           from './heads.ts';
+import type {Head}                         from './heads.ts';
 import {commitTree, parseTree}             from './objects.ts';
 import type {GitObject, ObjectReader, TreeEntry} from './objects.ts';
 import {StoreError}                        from './types.ts';
@@ -10,7 +11,9 @@ import type {StoredHeader, StoredRef, StreamState} from './types.ts';
 
 const DIRECTORY = `40000`;
 const FILE      = `100644`;
-const TINY      = 64 * 1024;
+/** Folders of a tree that have one folder a writer. */
+export const WRITER_FOLDERS = [`rec`, `native`, `worktree`] as const;
+export type WriterPart = {header: StoredHeader; oid: string; folders: {[kind in typeof WRITER_FOLDERS[number]]?: string}};
 /** Chunks that are asked for ahead of the reader. */
 const AHEAD = 8;
 
@@ -21,7 +24,7 @@ const AHEAD = 8;
 export class SessionTree {
   private entries = 0;
   private root: Map<string, TreeEntry> | null = null;
-  private knownHeader: StoredHeader | null = null;
+  private known: {header: StoredHeader; oid: string; writers: Set<string>} | null = null;
 
   constructor(private readonly reader: ObjectReader, private readonly ref: StoredRef) {
     checkId(ref.session);
@@ -30,23 +33,41 @@ export class SessionTree {
 
   /** Throws MISSING_OBJECT, BAD_DATA, TOO_LARGE. */
   async header(): Promise<StoredHeader> {
-    if (!this.knownHeader) {
-      const entry = (await this.rootEntries()).get(`header.json`);
-      if (!entry)
-        throw this.bad(`it has no header.json`);
+    return (await this.heads()).header;
+  }
 
-      this.knownHeader = checkedHeader((await this.need(entry.oid, `blob`, MAX_HEADER_BYTES)).body, this.ref);
-    }
+  /** This writer's header, and the writers of all the states in the tree. */
+  private async heads() {
+    if (this.known)
+      return this.known;
 
-    return this.knownHeader;
+    const root = await this.rootEntries();
+    const file = root.get(`header.json`);
+    if (!file)
+      throw this.bad(`it has no header.json`);
+
+    const lead    = checkedHeader((await this.need(file.oid, `blob`, MAX_HEADER_BYTES)).body, {session: this.ref.session});
+    const others  = await this.folder(root.get(`heads`), name => writerOf(name) !== null, FILE);
+    const writers = new Set([lead.writer, ...[...others.keys()].map(name => writerOf(name)!)]);
+    if (writers.size !== others.size + 1 || writers.size > MAX_WRITERS)
+      throw this.bad(`it has an unexpected header`);
+    if (lead.writer === this.ref.writer)
+      return this.known = {header: lead, oid: file.oid, writers};
+
+    const own = others.get(headPath(this.ref.writer).slice(`heads/`.length));
+    if (!own)
+      throw this.bad(`its header is one of another writer`);
+
+    const header = checkedHeader((await this.need(own.oid, `blob`, MAX_HEADER_BYTES)).body, this.ref);
+    return this.known = {header, oid: own.oid, writers};
   }
 
   /** Streams that the header names and the tree has. Throws BAD_DATA where the two differ. */
   async streams(): Promise<Array<{name: string} & StreamState>> {
-    const header = await this.header();
+    const {header, writers: known} = await this.heads();
     const found  = new Set<string>();
     for (const kind of [`rec`, `native`] as const) {
-      const writers = await this.folder((await this.rootEntries()).get(kind), name => name === this.ref.writer);
+      const writers = await this.folder((await this.rootEntries()).get(kind), name => known.has(name));
       for (const entry of await this.folder(writers.get(this.ref.writer), name => kind === `native` ? /^[a-z][a-z0-9-]{0,31}$/.test(name) : decodeComponent(name) !== null).then(map => [...map.values()])) {
         if (kind === `rec`) {
           found.add(`rec/${decodeComponent(entry.name)!}`);
@@ -119,7 +140,32 @@ export class SessionTree {
 
   /** Names of all attachments. */
   async attachments(): Promise<Array<string>> {
-    return [...(await this.folder((await this.rootEntries()).get(`att`), entry => /^[0-9a-f]{64}$/.test(entry), FILE)).keys()];
+    return [...(await this.attachmentIds()).keys()];
+  }
+
+  /** Object id of each attachment. */
+  async attachmentIds(): Promise<Map<string, string>> {
+    const folder = await this.folder((await this.rootEntries()).get(`att`), entry => /^[0-9a-f]{64}$/.test(entry), FILE);
+    return new Map([...folder].map(([name, {oid}]) => [name, oid]));
+  }
+
+  /** Object ids of this writer's header, and of its folder in each part of the tree that it has something in. */
+  async part(): Promise<WriterPart> {
+    const {header, oid} = await this.heads();
+    const part: WriterPart = {header, oid, folders: {}};
+    for (const kind of WRITER_FOLDERS) {
+      const entry = (await this.folder((await this.rootEntries()).get(kind), () => true, null)).get(this.ref.writer);
+      if (entry !== undefined)
+        part.folders[kind] = entry.mode === DIRECTORY ? entry.oid : this.fail(`it has an unexpected entry`);
+    }
+
+    return part;
+  }
+
+  /** Looks at every name of this writer's streams, down to the chunks, whose contents stay unread. Throws BAD_DATA, TOO_LARGE. */
+  async check() {
+    for (const {name} of await this.streams())
+      for await (const _ of this.chunks(name));
   }
 
   /** Object ids of a stream's chunks, in order; every folder but the last is full. */
@@ -156,7 +202,7 @@ export class SessionTree {
       const commit = await this.need(this.ref.commit, `commit`, MAX_HEADER_BYTES);
       const root   = await this.tree(commitTree(commit));
       for (const {name, mode} of root.values())
-        if (name === `header.json` ? mode !== FILE : ![`rec`, `native`, `att`, `worktree`].includes(name) || mode !== DIRECTORY)
+        if (name === `header.json` ? mode !== FILE : ![`heads`, `att`, ...WRITER_FOLDERS].includes(name) || mode !== DIRECTORY)
           throw this.bad(`it has an unexpected entry`);
 
       this.root = root;
@@ -204,29 +250,13 @@ export class SessionTree {
     return object;
   }
 
+  private fail(reason: string): never {
+    throw this.bad(reason);
+  }
+
   private bad(reason: string) {
     return new StoreError(`BAD_DATA`, `Session ${this.ref.session} as stored by ${this.ref.writer} cannot be used: ${reason}`, {ref: this.ref.ref});
   }
-}
-
-/** A header that belongs to this ref. Throws BAD_DATA. */
-export function checkedHeader(body: Buffer, ref: Pick<StoredRef, `session` | `writer`>) {
-  const header = verifyHeader(body);
-  if (header.session !== ref.session || header.writer !== ref.writer)
-    throw new StoreError(`BAD_DATA`, `The header of session ${ref.session} by ${ref.writer} is one of another session or writer`);
-
-  return header;
-}
-
-/** Header of one ref in one question to git, without a look at its tree: enough for a list. */
-export async function readHeader(reader: ObjectReader, ref: Pick<StoredRef, `session` | `writer` | `commit`>) {
-  const object = await reader.object(`${ref.commit}:header.json`, MAX_HEADER_BYTES);
-  if (!object)
-    throw new StoreError(await reader.object(ref.commit, TINY) ? `BAD_DATA` : `MISSING_OBJECT`, `Session ${ref.session} has no header that can be read`);
-  if (object.type !== `blob`)
-    throw new StoreError(`BAD_DATA`, `The header of session ${ref.session} is not a file`);
-
-  return checkedHeader(object.body, ref);
 }
 
 export type Stored = StoredRef & {header: StoredHeader};
@@ -249,6 +279,28 @@ export function unionRefs<T extends Stored>(refs: Array<T>): Array<{session: str
     session,
     refs: [...writers].sort(([a], [b]) => a < b ? -1 : 1).map(([, states]) => newest(states)!),
   }));
+}
+
+/** States in the tree of one ref: its writer's, and those of the others with `via`. Throws BAD_DATA where its writer has none. */
+export function statesOf(ref: StoredRef, heads: Map<string, Head>): Array<Stored> {
+  if (!heads.has(ref.writer))
+    throw new StoreError(`BAD_DATA`, `The header of session ${ref.session} is one of another writer than ${ref.writer}`);
+
+  const {[ref.writer]: own, ...others} = Object.fromEntries([...heads].sort(([a], [b]) => a < b ? -1 : 1));
+  return [{...ref, header: own!.header}, ...Object.values(others).map(({header}) => ({...ref, writer: header.writer, via: ref.writer, header}))];
+}
+
+/** Without the states of united trees that a ref of their own writer has as well, or a later one. Of those left, one a writer. */
+export function withoutRepeats(states: Array<Stored>): Array<Stored> {
+  const best = new Map<string, Stored>();
+  for (const state of states) {
+    const key   = `${state.session} ${state.writer}`;
+    const known = best.get(key);
+    if (known === undefined || state.header.sequence > known.header.sequence || (state.header.sequence === known.header.sequence && state.via === undefined))
+      best.set(key, state);
+  }
+
+  return states.filter(state => state.via === undefined || best.get(`${state.session} ${state.writer}`) === state);
 }
 
 function size(ref: Stored) {

@@ -13,6 +13,8 @@ export type RefChange = {ref: string; from: string | null; to: string | null};
 export const STALE_LOCK_MS = 5000;
 /** Loose refs that are worth packing: `git log --decorate` over 10,000 takes 123 ms loose and 7 ms packed. */
 const LOOSE_REFS = 300;
+/** Commits that one git is asked about. */
+const PAIRS = 500;
 
 /**
  * Changes refs, all or none, if each still has its old value; false if one has not. A lock that a killed process left in
@@ -63,6 +65,22 @@ export async function isAncestor(repo: Repository, env: MachineEnv, ancestor: st
     throw gitError(`merge-base`, result);
 
   return result.code === 0;
+}
+
+/** Which of `commits` none of `from` is or has before it. One git process for 500 of each. */
+export async function notReachable(repo: Repository, env: MachineEnv, pairs: Array<{commit: string; from: Array<string>}>): Promise<Set<string>> {
+  const missing = new Set<string>();
+  for (let at = 0; at < pairs.length; at += PAIRS) {
+    const some  = pairs.slice(at, at + PAIRS);
+    const input = some.map(({commit, from}) => `${commit}\n${from.map(oid => `^${oid}\n`).join(``)}`).join(``);
+    const found = await runGit([`rev-list`, `--ignore-missing`, `--stdin`], {repo, env, input});
+    const seen  = new Set(found.stdout.split(`\n`));
+    for (const {commit} of some)
+      if (found.code !== 0 || seen.has(commit))
+        missing.add(commit);
+  }
+
+  return missing;
 }
 
 /** Packs refs when more than 300 of ours are loose. True if it did. */

@@ -1,11 +1,12 @@
 import {removeCrashReports}                     from './fastImport.ts';
 import type {MachineEnv}                        from './git.ts';
+import {readHeader, readHeads}                  from './heads.ts';
 import {
   SESSION_REFS, SHADOW_REFS, TRACKING_REFS, MAX_HEADER_BYTES, checkId, parseArchiveRef, parseIndexRef, parseSessionRef, sessionRef, shadowRef,
 } from './layout.ts';
 import {CatFile}                                from './objects.ts';
 import type {ObjectReader}                      from './objects.ts';
-import {SessionTree, readHeader}                from './read.ts';
+import {SessionTree, statesOf, withoutRepeats}  from './read.ts';
 import type {Stored}                            from './read.ts';
 import {STALE_LOCK_MS, isAncestor, packRefs, updateRefs} from './refs.ts';
 import {StoreError}                             from './types.ts';
@@ -88,7 +89,8 @@ export class SessionStore {
 
   /**
    * All sessions that are here: in this clone's own namespace (also those of other writers that a plain fetch put there)
-   * and as last fetched from remotes. What cannot be trusted is left out and reported.
+   * and as last fetched from remotes. What cannot be trusted is left out and reported. A state that is known only from a
+   * tree in which another writer united it with theirs has `via`.
    */
   async list(): Promise<{refs: Array<Stored>; problems: Array<StoreProblem>}> {
     const spaces = [SESSION_REFS, TRACKING_REFS, SHADOW_REFS];
@@ -109,7 +111,7 @@ export class SessionStore {
 
       try {
         const stored = {...parsed, commit: oid};
-        return {...stored, header: await readHeader(this.reader, stored)};
+        return statesOf(stored, await readHeads(this.reader, stored));
       } catch (error) {
         if (!(error instanceof StoreError) || error.code === `NO_GIT` || error.code === `GIT_FAILED`)
           throw error;
@@ -119,7 +121,7 @@ export class SessionStore {
       }
     }));
 
-    return {refs: found.filter(stored => stored !== null), problems: problems.sort((a, b) => a.ref < b.ref ? -1 : 1)};
+    return {refs: withoutRepeats(found.flatMap(states => states ?? [])), problems: problems.sort((a, b) => a.ref < b.ref ? -1 : 1)};
   }
 
   /** Ids of the sessions that this clone has stored, without a look into them. */

@@ -6,9 +6,11 @@ import {cleanText, gitError}             from './git.ts';
 import {
   INDEX_REFS, SESSION_REFS, TRACKING_REFS, checkId, indexRef, parseSessionRef, sessionRef, shadowRef, shardOf, trackingRef,
 } from './layout.ts';
+import {unite}                           from './merge.ts';
+import type {UniteResult}                from './merge.ts';
 import {packRefs, updateRefs}            from './refs.ts';
 import type {RefChange}                  from './refs.ts';
-import type {SessionStore}               from './store.ts';
+import type {SessionStore, StoreProblem} from './store.ts';
 
 /** Refs of one `git push`; a batch that fails as a whole is tried again in smaller ones. */
 const BATCH       = 200;
@@ -138,11 +140,15 @@ export type PullResult = {
   /** Number of tracking refs that are new or moved. */
   updated: number;
   refs: Array<{ref: string; from: string | null; to: string}>;
+  /** Sessions of this clone that took in what others have stored of them, and from which writers' refs. */
+  united: UniteResult[`united`];
+  /** Refs that could not be united. */
+  problems: Array<StoreProblem>;
 };
 
 /**
  * Fetches sessions into the tracking namespace; nothing of the user's own moves, nothing is pruned. `session`: only that
- * one, by its whole id.
+ * one, by its whole id. Sessions that this clone has stored, too, are united with what came (merge.ts).
  *
  * Throws NO_REMOTE, GIT_FAILED, DISK_FULL.
  */
@@ -157,8 +163,9 @@ export async function pull(store: SessionStore, options: TransportOptions & {ses
   await fetchRefs(repo, env, remote, `+refs/session-sync/${part}*:${prefix}${part}*`, options, hasPart ? [`--negotiation-tip=${prefix}${part}*`] : []);
 
   const refs = (await store.reader.refs([prefix])).filter(({ref, oid}) => before.get(ref) !== oid).map(({ref, oid}) => ({ref, from: before.get(ref) ?? null, to: oid}));
+  const {united, problems} = await unite(store, options.session === undefined ? {} : {session: options.session});
   await packRefs(repo, env);
-  return {remote, updated: refs.length, refs};
+  return {remote, updated: refs.length, refs, united, problems};
 }
 
 /** Has the remote, whose refs are `theirs`, this ref in just this state? */

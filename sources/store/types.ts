@@ -76,6 +76,8 @@ export type StoredRef = {
   commit: string;
   /** Name of the remote whose tracking ref this is; absent for this clone's own namespace. */
   remote?: string;
+  /** Set where the state was found in the tree of a ref of another writer, which united it with theirs: that writer. */
+  via?: string;
 };
 
 export type CommitMeta = {

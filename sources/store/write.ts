@@ -6,6 +6,8 @@ import {Chunker, isOpen}                   from './chunker.ts';
 import {FastImport, blobId}                from './fastImport.ts';
 import {gitError}                          from './git.ts';
 import {verifyHeader}                      from './header.ts';
+import {dateOf, headCommands, readHeads}   from './heads.ts';
+import type {Head}                         from './heads.ts';
 import {
   MAX_ATTACHMENT_BYTES, MAX_CHUNK_BYTES, CHUNKS_PER_FOLDER, CHUNK_BYTES, MAX_TREE_BYTES,
   attachmentPath, chunkPath, sessionRef, shadowRef, streamPath,
@@ -39,7 +41,7 @@ export class GitAppender implements Appender {
   private readonly streams = new Map<string, Stream>();
   private readonly deletes: Array<string> = [];
   private readonly changes: Array<string> = [];
-  private attachments: Set<string> | null = null;
+  private attachments: Map<string, string> | null = null;
   private changed = false;
   private done = false;
   /** Calls run one after the other, in the order they were made. */
@@ -104,9 +106,11 @@ export class GitAppender implements Appender {
         throw new StoreError(`TOO_LARGE`, `An attachment may have ${MAX_ATTACHMENT_BYTES} bytes; this one has ${bytes.length}`);
 
       const sha256 = createHash(`sha256`).update(bytes).digest(`hex`);
+      const oid    = blobId(bytes, this.place.repo.objectFormat);
       this.attachments ??= await this.knownAttachments();
-      if (!this.attachments.has(sha256)) {
-        this.attachments.add(sha256);
+      // What another writer keeps under this name need not be it.
+      if (this.attachments.get(sha256) !== oid) {
+        this.attachments.set(sha256, oid);
         this.changed = true;
         this.changes.push(`M 100644 :${await this.git().blob(bytes)} ${attachmentPath(sha256)}\n`);
       }
@@ -199,7 +203,7 @@ export class GitAppender implements Appender {
 
   private async knownAttachments() {
     const tree = this.baseCommit === null ? null : await this.place.reader.object(`${this.baseCommit}:att`, MAX_TREE_BYTES);
-    return new Set(tree?.type === `tree` ? parseTree(tree.body, tree.oid.length / 2).map(({name}) => name) : []);
+    return new Map(tree?.type === `tree` ? parseTree(tree.body, tree.oid.length / 2).map(({name, oid}) => [name, oid]) : []);
   }
 
   private async finish(meta: CommitMeta): Promise<{commit: string; sequence: number} | null> {
@@ -223,6 +227,7 @@ export class GitAppender implements Appender {
     const json   = Buffer.from(stableJson(header));
     verifyHeader(json);
 
+    const others  = await this.others();
     const git     = this.git();
     const file    = await git.blob(json);
     const mark    = git.nextMark();
@@ -230,16 +235,17 @@ export class GitAppender implements Appender {
     await git.send([
       `commit ${ref}`, `mark :${mark}`,
       `author ${person(meta.author)} ${seconds(meta.time ?? header.updated ?? header.created)} +0000`,
-      `committer session-sync <session-sync@localhost> ${header.sequence} +0000`,
+      `committer session-sync <session-sync@localhost> ${dateOf([{header}, ...others])} +0000`,
       `data ${message.length}\n`,
     ].join(`\n`));
     await git.send(message);
     await git.send(this.baseCommit === null ? `\n` : `\nfrom ${this.baseCommit}^0\n`);
-    for (const change of [...this.deletes, ...this.changes, ...worktree])
+    const heads = headCommands([{header, blob: `:${file}`}, ...others.map(({header, oid}) => ({header, blob: oid}))]);
+    for (const change of [...this.deletes, ...this.changes, ...worktree, ...heads])
       await git.send(change);
 
     const shadow = shadowRef(this.session, this.place.writer);
-    const result = await git.finish(`M 100644 :${file} header.json\n\nreset ${shadow}\nfrom :${mark}\n\nget-mark :${mark}\n`);
+    const result = await git.finish(`\nreset ${shadow}\nfrom :${mark}\n\nget-mark :${mark}\n`);
     const commit = /^[0-9a-f]{40,64}$/m.exec(result.stdout)?.[0];
     if (commit === undefined)
       throw gitError(`fast-import`, result);
@@ -247,6 +253,15 @@ export class GitAppender implements Appender {
       await this.settle(ref, shadow, commit, result);
 
     return {commit, sequence: header.sequence};
+  }
+
+  /** Headers of other writers, whose states this clone's ref holds as well. */
+  private async others(): Promise<Array<Head>> {
+    if (this.baseCommit === null)
+      return [];
+
+    const heads = await readHeads(this.place.reader, {session: this.session, commit: this.baseCommit});
+    return [...heads.values()].filter(({header}) => header.writer !== this.place.writer);
   }
 
   /** The objects are there, but a ref did not move: another append was first, or a lock was in the way. */

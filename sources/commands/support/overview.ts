@@ -4,6 +4,7 @@ import type {Lineage}                  from '../../interchange/index.ts';
 import {byPrefix, looksLikeId, storedSessions} from '../../restore/choose.ts';
 import type {Problem, StoredSession}   from '../../restore/choose.ts';
 import {recordCount}                   from '../../restore/history.ts';
+import {pushedTo}                      from '../../store/index.ts';
 import type {SessionStore}             from '../../store/index.ts';
 import {inspectMirror}                 from '../../sync/mirror.ts';
 import type {Project}                  from '../../sync/project.ts';
@@ -32,9 +33,10 @@ export type KnownSession = {
 
 export async function knownSessions(project: Project, store: SessionStore): Promise<{sessions: Array<KnownSession>; problems: Array<Problem>}> {
   const {sessions: stored, problems} = await storedSessions(store);
+  const pushed = await pushedTo(store, stored.flatMap(({newest, copies, others}) => [newest, ...copies, ...others]));
   const byId = new Map<string, KnownSession>();
   for (const one of stored)
-    byId.set(one.session, fromStore(one));
+    byId.set(one.session, fromStore(one, pushed));
   for (const checkpoint of await project.checkpoints.list()) {
     const known = byId.get(checkpoint.session);
     if (known !== undefined)
@@ -45,12 +47,13 @@ export async function knownSessions(project: Project, store: SessionStore): Prom
   return {sessions: [...byId.values()].sort((a, b) => (a.updated ?? ``) < (b.updated ?? ``) ? 1 : -1), problems};
 }
 
-function fromStore(stored: StoredSession): KnownSession {
+function fromStore(stored: StoredSession, pushed: Map<string, string>): KnownSession {
   const {newest, others} = stored;
   const {header} = newest;
   const copies = [newest, ...stored.copies, ...others];
-  const own = copies.find(copy => copy.remote === undefined);
-  const pushed = own !== undefined && copies.find(copy => copy.remote !== undefined && copy.writer === own.writer && copy.commit === own.commit);
+  // What others have stored, and this clone's ref holds as well, is no work of this clone.
+  const own = copies.find(copy => copy.remote === undefined && copy.via === undefined);
+  const remote = own === undefined ? newest.remote : pushed.get(own.ref);
   return {
     session: stored.session, stored, agent: header.agent.id, records: recordCount(header),
     ...header.title !== undefined ? {title: header.title} : {},
@@ -59,8 +62,8 @@ function fromStore(stored: StoredSession): KnownSession {
     ...header.dirty !== undefined ? {dirty: header.dirty} : {},
     ...header.updated !== undefined ? {updated: header.updated} : {},
     ...header.lineage !== undefined ? {lineage: header.lineage} : {},
-    where: own === undefined ? `remote` : pushed ? `pushed` : `local`,
-    ...pushed ? {remote: pushed.remote!} : own === undefined && newest.remote !== undefined ? {remote: newest.remote} : {},
+    where: own === undefined ? `remote` : remote === undefined ? `local` : `pushed`,
+    ...remote !== undefined ? {remote} : {},
   };
 }
 
