@@ -1,0 +1,109 @@
+import {afterEach, describe, expect, test} from 'vitest';
+
+import {linearize, sessionIdFor}      from '../../sources/interchange/index.ts';
+import type {NeutralRecord}           from '../../sources/interchange/index.ts';
+
+import {agentsAreHere}                from './_agents.ts';
+import type {Heard}                   from './_heard.ts';
+import {carryOver, resumeIdIn, succeeded, twoMachines} from './_journey.ts';
+import type {Turn}                    from './_model.ts';
+import {percent, plain, share}        from './_share.ts';
+import type {Machine, World}          from './_world.ts';
+import {claudeCodeDrive}              from './drives/claude-code.ts';
+import {codexDrive}                   from './drives/codex.ts';
+import type {Drive}                   from './drives/_drive.ts';
+
+type Listed = {session: string; agent: string; records: number; lineage?: {parent: string; seq: number; source?: number}};
+
+const data = async (machine: Machine, ...args: Array<string>) => JSON.parse(succeeded(await machine.sessionSync(...args, `--json`))).data;
+const childOf = async (machine: Machine, parent: string): Promise<Listed> =>
+  (await data(machine, `list`)).sessions.find(({lineage}: Listed) => lineage?.parent === parent);
+const mirrorOf = async (machine: Machine, session: string, agent: string): Promise<string> =>
+  (await data(machine, `show`, session)).mirrors.find((mirror: {agent: string}) => mirror.agent === agent).id;
+const historyOf = async (machine: Machine, session: string): Promise<Array<NeutralRecord>> => (await data(machine, `show`, session, `--text`, `--branches`)).records;
+
+/** The model hears the whole history, all of its prompts and texts in order, and nothing twice. */
+async function expectWhole(machine: Machine, drive: Drive, id: string, session: string, said: Array<string>) {
+  const heard = await drive.receives(machine, id);
+  const cell = share(await historyOf(machine, session), heard);
+  expect(cell.missing).toEqual([]);
+  expect([cell.prompts, cell.texts, cell.calls, cell.results].map(percent)).toEqual([100, 100, 100, 100]);
+  expect(spoken(heard).filter(text => said.includes(text))).toEqual(said);
+}
+
+const spoken = (heard: Array<Heard>) => heard.flatMap(item => item.kind === `prompt` || item.kind === `reply` ? plain(item.text).split(`\n`).map(line => line.trim()) : []).filter(line => line !== ``);
+
+const claudeTurns = (text: string, call: string): Array<Turn> => [{text: `I look at ${call}.`, calls: [{name: `Bash`, id: `toolu_${call}`, input: {command: `echo ${call}`, description: `Look`}}]}, {text}];
+const codexTurns = (text: string, call: string): Array<Turn> => [{text: `I look at ${call}.`, calls: [{name: `exec_command`, id: `call_${call}`, input: {cmd: `echo ${call}`}}]}, {text}];
+
+describe.runIf(agentsAreHere())(`taking over and coming back`, () => {
+  let world: World;
+
+  afterEach(async context => {
+    await world?.dispose({failed: context.task.result?.state === `fail`});
+  });
+
+  test(`Claude Code → Codex → Claude Code → another clone → Codex → back: one history, told whole to each model`, {timeout: 300_000}, async () => {
+    const made = await twoMachines();
+    const {alice, bob, remote} = made;
+    ({world} = made);
+    const said: Array<string> = [];
+    const leg = (prompt: string, call: string, answer: string) => said.push(prompt, `I look at ${call}.`, answer);
+
+    const first = await claudeCodeDrive.begin!(alice, `Räum den Warenkorb auf, 日本語`, claudeTurns(`Aufgeräumt.`, `one`));
+    leg(`Räum den Warenkorb auf, 日本語`, `one`, `Aufgeräumt.`);
+    await alice.settled();
+    succeeded(await alice.sessionSync(`sync`));
+    const begin = sessionIdFor(`claude-code`, first);
+
+    // Quota is out: the same in Codex.
+    const inCodex = await mirrorOf(alice, begin, `codex`);
+    await expectWhole(alice, codexDrive, inCodex, begin, said);
+    await codexDrive.goOn(alice, inCodex, `Now the discount`, codexTurns(`The discount is there.`, `two`));
+    leg(`Now the discount`, `two`, `The discount is there.`);
+    succeeded(await alice.sessionSync(`sync`));
+    const second = await childOf(alice, begin);
+    expect(second).toMatchObject({agent: `codex`, lineage: {source: expect.any(Number)}});
+
+    // And back in Claude Code.
+    const back = await mirrorOf(alice, second.session, `claude-code`);
+    await expectWhole(alice, claudeCodeDrive, back, second.session, said);
+    await claudeCodeDrive.goOn(alice, back, `And the vouchers`, claudeTurns(`They work.`, `three`));
+    leg(`And the vouchers`, `three`, `They work.`);
+    await alice.settled();
+    succeeded(await alice.sessionSync(`sync`));
+    const third = await childOf(alice, second.session);
+    expect(third).toMatchObject({agent: `claude-code`, lineage: {seq: second.records, source: expect.any(Number)}});
+    // The same machine's Codex has it as one session, too.
+    await expectWhole(alice, codexDrive, await mirrorOf(alice, third.session, `codex`), third.session, said);
+
+    // A teammate, in another folder under another home.
+    await carryOver(alice, bob, remote);
+    succeeded(await bob.sessionSync(`init`));
+    const there = resumeIdIn(succeeded(await bob.sessionSync(`restore`, third.session, `--agent`, `codex`)), `codex`);
+    await expectWhole(bob, codexDrive, there, third.session, said);
+    await codexDrive.goOn(bob, there, `Ship it`, codexTurns(`Shipped.`, `four`));
+    leg(`Ship it`, `four`, `Shipped.`);
+    succeeded(await bob.sessionSync(`sync`));
+    const fourth = await childOf(bob, third.session);
+    expect(fourth).toMatchObject({agent: `codex`, lineage: {seq: third.records, source: expect.any(Number)}});
+    await expectWhole(bob, claudeCodeDrive, await mirrorOf(bob, fourth.session, `claude-code`), fourth.session, said);
+
+    // Home again: what all legs said, in the first agent.
+    succeeded(await bob.sessionSync(`push`));
+    succeeded(await alice.sessionSync(`pull`));
+    const home = resumeIdIn(succeeded(await alice.sessionSync(`restore`, fourth.session, `--agent`, `claude-code`)), `claude`);
+    await expectWhole(alice, claudeCodeDrive, home, fourth.session, said);
+    await claudeCodeDrive.goOn(alice, home, `Thanks`, [{text: `Any time.`}]);
+    await alice.settled();
+    succeeded(await alice.sessionSync(`sync`));
+    const fifth = await childOf(alice, fourth.session);
+    const whole = linearize(await historyOf(alice, fifth.session));
+    const texts = whole.flatMap(record => record.kind === `prompt` ? record.content.flatMap(part => part.type === `text` ? [part.text] : []) : record.kind === `reply` ? [record.text] : []);
+    expect(texts).toEqual([...said, `Thanks`, `Any time.`]);
+
+    const tree = succeeded(await alice.sessionSync(`list`, `--tree`));
+    for (const [depth, {session}] of [{session: begin}, second, third, fourth, fifth].entries())
+      expect(tree).toMatch(new RegExp(`^${depth === 0 ? `` : `${`   `.repeat(depth - 1)}└─ `}${session.slice(0, 8)}`, `m`));
+  });
+});
