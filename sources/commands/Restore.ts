@@ -5,7 +5,6 @@ import {agentById, agents}                     from '../agents/index.ts';
 import type {AgentAdapter}                     from '../agents/types.ts';
 import {summarise}                             from '../interchange/index.ts';
 import {describeDifference}                    from '../restore/compare.ts';
-import {recordCount}                           from '../restore/history.ts';
 import {restore}                               from '../restore/restore.ts';
 import type {Restored}                         from '../restore/restore.ts';
 import {remember}                              from '../sync/remembered.ts';
@@ -20,7 +19,7 @@ import {progress}                              from '../terminal/progress.ts';
 import {safe}                                  from '../terminal/safe.ts';
 
 import {BaseCommand, CommandError}             from './Base.ts';
-import {chooseSession, knownSessions}          from './support/overview.ts';
+import {chooseFork, chooseSession, describeForks, knownSessions} from './support/overview.ts';
 import type {KnownSession}                     from './support/overview.ts';
 
 export class RestoreCommand extends BaseCommand {
@@ -38,6 +37,10 @@ export class RestoreCommand extends BaseCommand {
       byte, but for the folders. Says what differs between the commit the session was recorded at and this checkout;
       \`--checkout\` makes a worktree at that commit and restores there.
 
+      Where two people went on with the same session, each on their own machine, there are two forks of it. They are never
+      mixed: a terminal asks which one is meant, otherwise \`--fork\` says it. The fork of somebody else becomes a session
+      beside your own.
+
       Doing it twice changes nothing; a session that has grown is appended to. A file that the agent has continued is
       left alone. Amp keeps its threads on its own servers: \`--agent amp\` asks before it uploads anything, and writes a
       document to hand over when Amp does not take the session. \`--at\` ends with an earlier record, also one on an abandoned branch (see \`show --text\`).
@@ -45,6 +48,7 @@ export class RestoreCommand extends BaseCommand {
     examples: [
       [`Choose a session`, `$0 restore`],
       [`Go on in Codex`, `$0 restore 5e551000 --agent codex`],
+      [`What Bob made of it`, `$0 restore 5e551000 --fork bob`],
       [`In a worktree at the commit it was recorded at`, `$0 restore 5e551000 --checkout`],
     ],
   });
@@ -52,6 +56,7 @@ export class RestoreCommand extends BaseCommand {
   agent = Option.String(`--agent`, {description: `Write it for this agent only`});
   branch = Option.String(`--branch`, {description: `Only sessions that were recorded on this branch`});
   checkout = Option.Boolean(`--checkout`, false, {description: `Restore in a new worktree at the recorded commit`});
+  fork = Option.String(`--fork`, {description: `Which of a session's forks: begin of its name, its author or its machine`});
   at = Option.String(`--at`, {description: `Number of the last record to restore`});
   yes = Option.Boolean(`--yes`, false, {description: `Answer with yes what would be asked before something is sent to an agent's servers`});
   dryRun = Option.Boolean(`--dry-run`, false, {description: `Show what would be written, and write nothing`});
@@ -60,7 +65,9 @@ export class RestoreCommand extends BaseCommand {
   async run() {
     const project = await this.project();
     const store = await this.store(project);
-    const session = await this.choose(await this.candidates(project, store));
+    const sessions = await this.candidates(project, store);
+    const chosen = await this.choose(sessions);
+    const session = chosen && await this.chooseFork(chosen);
     if (session === null) {
       this.say(`Nothing was restored.`);
       return this.done({cancelled: true}, 1);
@@ -68,10 +75,10 @@ export class RestoreCommand extends BaseCommand {
     const at = this.parseAt(session);
 
     const place = this.checkout ? await this.worktree(project, session) : project;
-    const {newest, others} = session.stored!;
+    const {newest} = session.stored!;
     this.introduce(session);
-    for (const other of others.slice(0, 3))
-      this.warn(`Another clone has stored this session as well (${recordCount(other.header)} records, ${safe(other.header.machine ?? other.writer)}); the newest one is taken.`);
+    for (const {session: child, agent, stored, updated} of sessions.filter(({lineage}) => lineage?.parent === session.session).slice(0, 5))
+      this.say(`  It goes on in ${safe(agent)}${stored?.newest.header.author ? ` (${safe(stored.newest.header.author.name, {width: 40})}${updated ? `, ${age(updated, this.context.now().getTime())}` : ``})` : ``}: session-sync restore ${child.slice(0, 8)}`);
 
     const restored: Array<Restored> = [];
     const failed: Array<{agent: string; reason: string}> = [];
@@ -132,6 +139,23 @@ export class RestoreCommand extends BaseCommand {
     return chosen === undefined ? null : chooseSession(sessions, chosen);
   }
 
+  /** Two people went on with the same session: which of them is meant is never guessed. */
+  private async chooseFork(session: KnownSession): Promise<KnownSession | null> {
+    if (this.fork !== undefined)
+      return chooseFork(session, this.fork);
+    if (session.forks === undefined || session.fork !== undefined)
+      return session;
+    const {stdin, stdout} = this.context as unknown as {stdin: {isTTY?: boolean}; stdout: {isTTY?: boolean}};
+    if (this.json || stdin.isTTY !== true || stdout.isTTY !== true)
+      throw new CommandError(`FORKED`, `Session ${session.session.slice(0, 8)} went on in ${session.forks.length} ways. Say which with --fork:\n${describeForks(session).join(`\n`)}`);
+    const lines = describeForks(session);
+    const name = await picker(this.context, {
+      message: `It went on in ${session.forks.length} ways. Which one?`,
+      options: session.forks.map((fork, index) => ({value: fork.name, label: lines[index]!.trim(), hint: ``})),
+    });
+    return name === undefined ? null : chooseFork(session, name);
+  }
+
   private parseAt(session: KnownSession) {
     if (this.at === undefined)
       return undefined;
@@ -161,7 +185,8 @@ export class RestoreCommand extends BaseCommand {
   private async into(adapter: AgentAdapter, place: Project, session: KnownSession, at: number | undefined): Promise<Restored> {
     // A session whose transcript is on this machine has live mirrors, which are better than what git has: nothing in
     // them is redacted.
-    const {checkpoint} = session;
+    const store = await this.store(place);
+    const checkpoint = session.fork === undefined || session.fork.state.writer === store.writer ? session.checkpoint : undefined;
     const mirror = checkpoint?.mirrors.find(one => one.agent === adapter.id && one.stopped === undefined && one.size > 0);
     const known = {outcome: `unchanged` as const, generation: mirror?.generation ?? 0, repairs: []};
     if (checkpoint !== undefined && at === undefined && !this.checkout && await sizeOf(checkpoint.path) >= 0) {
@@ -172,8 +197,9 @@ export class RestoreCommand extends BaseCommand {
         return {...known, agent: adapter.id, id: mirror.id, path: mirror.path, command: adapter.target.resumeCommand(mirror.id), records: mirror.records, report: mirror.report, note: `it is mirrored live on this machine`};
     }
     await this.askConsent(adapter);
-    const store = await this.store(place);
-    return await restore({project: place, store, stored: session.stored!.newest, adapter, cwd: place.root, dryRun: this.dryRun, ...at !== undefined ? {at} : {}});
+    // The own way of this clone keeps the ids that it has; that of somebody else stands beside it.
+    const apart = session.fork !== undefined && session.fork.state.writer !== store.writer;
+    return await restore({project: place, store, stored: session.stored!.newest, adapter, cwd: place.root, dryRun: this.dryRun, apart, ...at !== undefined ? {at} : {}});
   }
 
   /** Only what a person has said yes to leaves the machine. */

@@ -7,7 +7,7 @@ import type {Project}                     from '../sync/project.ts';
 import {safe}                             from '../terminal/safe.ts';
 
 import {BaseCommand, CommandError}        from './Base.ts';
-import {chooseSession, describeMirror, knownSessions} from './support/overview.ts';
+import {chooseSession, describeForks, describeMirror, knownSessions} from './support/overview.ts';
 import type {KnownSession}                from './support/overview.ts';
 
 export class ShowCommand extends BaseCommand {
@@ -47,6 +47,13 @@ export class ShowCommand extends BaseCommand {
     this.field(`to`, session.updated);
     this.field(`recorded at`, session.commit && `${session.branch ?? `detached`} @ ${session.commit}${session.dirty ? ` (with changes)` : ``}`);
     this.field(`goes on from`, session.lineage && `${session.lineage.parent} at its record ${session.lineage.seq}`);
+    for (const {session: child, agent, lineage, stored} of sessions)
+      if (lineage?.parent === session.session)
+        this.field(`goes on in`, `${agent} as ${child}, at record ${lineage.seq}${stored?.newest.header.author ? ` (${stored.newest.header.author.name})` : ``}`);
+    if (session.forks !== undefined)
+      this.field(`forks`, `${session.forks.length}${session.fork === undefined ? `; this is the newest` : `; this is ${session.fork.name}`}`);
+    for (const line of describeForks(session))
+      this.say(`  ${line}`);
     this.field(`records`, Object.entries(counts).map(([kind, count]) => `${count} ${kind}`).join(`, `));
     this.field(`left out`, Object.entries(header?.ignored ?? {}).map(([type, count]) => `${count} ${type}`).join(`, `));
     this.field(`redacted`, Object.entries(header?.redactions ?? session.checkpoint?.redactions ?? {}).map(([rule, count]) => `${count} ${rule}`).join(`, `));

@@ -95,7 +95,7 @@ async function legsOf(store: SessionStore, stored: Stored, repairs: Array<Repair
 async function * ownRecords(store: SessionStore, stored: Stored, options: HistoryOptions, from: number): AsyncGenerator<NeutralRecord> {
   const localise = detokenizer(options.roots, (stored.header.platform ?? options.platform) as NodeJS.Platform, options.platform);
   let seq = from;
-  for await (const line of lines(store.readStream(stored, `rec/${options.stream ?? `main`}`))) {
+  for await (const line of storedLines(store, stored, options.stream)) {
     const {record, reason} = check(line === null ? null : localise(line), seq);
     if (record === null) {
       options.repairs.push({code: `bad-record`, message: `a stored record could not be used: ${reason}`, at: seq});
@@ -141,6 +141,11 @@ async function internalise(store: SessionStore, stored: Stored, record: NeutralR
     }
   }
   return {...record, content};
+}
+
+/** The stored lines of a session's own records, as they are; null for one that is too long. */
+export function storedLines(store: SessionStore, stored: Stored, stream = `main`): AsyncGenerator<string | null> {
+  return lines(store.readStream(stored, `rec/${stream}`));
 }
 
 /** Lines of a stream of bytes, decoded; null for one that is too long to be a record. */

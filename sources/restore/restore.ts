@@ -45,6 +45,8 @@ export type RestoreOptions = {
   /** `seq` of the record to end with: an abandoned branch, or an earlier point. */
   at?: number;
   dryRun?: boolean;
+  /** A fork that is not this clone's own: it gets ids of its own, so that neither stands in the other's way. */
+  apart?: boolean;
 };
 
 export class RestoreError extends Error {
@@ -60,7 +62,7 @@ export class RestoreError extends Error {
 export async function restore(options: RestoreOptions): Promise<Restored> {
   const {adapter, stored} = options;
   // Of a session that goes on from another one git has only its own lines.
-  if (adapter.native !== undefined && stored.header.agent.id === adapter.id && options.at === undefined && firstRecord(stored.header) === 0)
+  if (adapter.native !== undefined && stored.header.agent.id === adapter.id && options.at === undefined && options.apart !== true && firstRecord(stored.header) === 0)
     return await restoreNative(options);
   if (adapter.target !== undefined)
     return await restoreTranslated(options);
@@ -86,7 +88,7 @@ async function restoreTranslated(options: RestoreOptions): Promise<Restored> {
   const {first, header} = await describe(options);
 
   for (let generation = 0; generation < MOST_GENERATIONS; generation++) {
-    const id = target.mirrorId(options.at === undefined ? stored.session : `${stored.session}@${options.at}`, generation);
+    const id = target.mirrorId(`${stored.session}${options.apart === true ? `~${stored.writer}` : ``}${options.at === undefined ? `` : `@${options.at}`}`, generation);
     const writing: WriterTarget = {header, id, cwd: options.cwd, settings};
     const file = await target.pathOf(project.machine, writing);
     if (options.dryRun === true)

@@ -4,9 +4,8 @@ import {agentById}                    from '../../sources/agents/index.ts';
 import {sessionIdFor}                 from '../../sources/interchange/index.ts';
 import type {NeutralRecord}           from '../../sources/interchange/index.ts';
 import {follow}                       from '../../sources/sync/follow.ts';
-import {haveAgents}                   from '../agents.mjs';
 
-import {drives}                       from './drives/index.ts';
+import {drives, programsAreHere}      from './drives/index.ts';
 import type {Drive}                   from './drives/index.ts';
 import {succeeded}                    from './_journey.ts';
 import {percent, share}               from './_share.ts';
@@ -17,16 +16,6 @@ import type {Machine}                 from './_world.ts';
 const sources = drives.filter(drive => drive.fixtures.length > 0);
 /** A row of the table: a recorded session. */
 const rows = sources.map(drive => ({drive, fixture: drive.fixtures[0]!}));
-
-/** Are the programs here? Where they are demanded, that they are not is an error. */
-function programsAreHere() {
-  if (haveAgents(drives.map(drive => drive.program)))
-    return true;
-  if (process.env.SESSION_SYNC_DEMAND_AGENTS)
-    throw new Error(`not all agents are in .agents/`);
-  process.stderr.write(`the matrix needs all agents: \`npm run test:agents\`\n`);
-  return false;
-}
 
 describe.runIf(programsAreHere())(`any session into any agent`, () => {
   let world: World;

@@ -2,25 +2,15 @@ import {afterAll, beforeAll, describe, expect, test} from 'vitest';
 
 import {agentById}                    from '../../sources/agents/index.ts';
 import type {NeutralRecord}           from '../../sources/interchange/index.ts';
-import {haveAgents}                   from '../agents.mjs';
 import {linesOf, readLines}           from '../agents/_battery.ts';
 
-import {drives}                       from './drives/index.ts';
+import {drives, programsAreHere}      from './drives/index.ts';
 import type {Drive}                   from './drives/index.ts';
 import {succeeded}                    from './_journey.ts';
 import {longSession, nastySession, placeTranscript} from './_nasty.ts';
 import {share}                        from './_share.ts';
 import {World}                        from './_world.ts';
 import type {Machine}                 from './_world.ts';
-
-function programsAreHere() {
-  if (haveAgents(drives.map(drive => drive.program)))
-    return true;
-  if (process.env.SESSION_SYNC_DEMAND_AGENTS)
-    throw new Error(`not all agents are in .agents/`);
-  process.stderr.write(`these tests need all agents: \`npm run test:agents\`\n`);
-  return false;
-}
 
 const TURNS = 2_000;
 

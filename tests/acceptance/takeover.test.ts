@@ -8,10 +8,12 @@ import type {Heard}                   from './_heard.ts';
 import {carryOver, resumeIdIn, succeeded, twoMachines} from './_journey.ts';
 import type {Turn}                    from './_model.ts';
 import {percent, plain, share}        from './_share.ts';
-import type {Machine, World}          from './_world.ts';
+import {World}                        from './_world.ts';
+import type {Machine}                 from './_world.ts';
 import {claudeCodeDrive}              from './drives/claude-code.ts';
 import {codexDrive}                   from './drives/codex.ts';
-import type {Drive}                   from './drives/_drive.ts';
+import {drives, programsAreHere}      from './drives/index.ts';
+import type {Drive}                   from './drives/index.ts';
 
 type Listed = {session: string; agent: string; records: number; lineage?: {parent: string; seq: number; source?: number}};
 
@@ -105,5 +107,44 @@ describe.runIf(agentsAreHere())(`taking over and coming back`, () => {
     const tree = succeeded(await alice.sessionSync(`list`, `--tree`));
     for (const [depth, {session}] of [{session: begin}, second, third, fourth, fifth].entries())
       expect(tree).toMatch(new RegExp(`^${depth === 0 ? `` : `${`   `.repeat(depth - 1)}└─ `}${session.slice(0, 8)}`, `m`));
+  });
+});
+
+describe.runIf(programsAreHere())(`to and fro between Claude Code and`, () => {
+  let world: World;
+
+  afterEach(async context => {
+    await world?.dispose({failed: context.task.result?.state === `fail`});
+  });
+
+  test.each(drives.filter(drive => drive !== claudeCodeDrive))(`$agent: each goes on where the other left it`, {timeout: 300_000}, async (drive: Drive) => {
+    world = await World.create([`claude`, drive.program]);
+    const alice = await world.machine({user: `alice`, home: `home/alice`, project: `shop`});
+    await alice.createProject({'README.md': `# Shop\n`});
+    await drive.setUp(alice);
+    await claudeCodeDrive.setUp(alice);
+    succeeded(await alice.sessionSync(`init`));
+    const said = [`Räum den Warenkorb auf, 日本語`, `I look at one.`, `Aufgeräumt.`];
+    const first = await claudeCodeDrive.begin!(alice, said[0]!, claudeTurns(said[2]!, `one`));
+    await alice.settled();
+    succeeded(await alice.run(`session-sync`, [`sync`], {timeoutMs: 120_000}));
+
+    const begin = sessionIdFor(`claude-code`, first);
+    await drive.goOn(alice, await mirrorOf(alice, begin, drive.agent), `Now the discount`, [{text: `The discount is there.`}]);
+    said.push(`Now the discount`, `The discount is there.`);
+    await alice.settled();
+    succeeded(await alice.run(`session-sync`, [`sync`], {timeoutMs: 120_000}));
+    const second = await childOf(alice, begin);
+    expect(second).toMatchObject({agent: drive.agent, lineage: {source: expect.any(Number)}});
+    const back = await mirrorOf(alice, second.session, `claude-code`);
+    await expectWhole(alice, claudeCodeDrive, back, second.session, said);
+
+    await claudeCodeDrive.goOn(alice, back, `And the vouchers`, claudeTurns(`They work.`, `three`));
+    said.push(`And the vouchers`, `I look at three.`, `They work.`);
+    await alice.settled();
+    succeeded(await alice.run(`session-sync`, [`sync`], {timeoutMs: 120_000}));
+    const third = await childOf(alice, second.session);
+    expect(third).toMatchObject({agent: `claude-code`, lineage: {seq: second.records, source: expect.any(Number)}});
+    await expectWhole(alice, drive, await mirrorOf(alice, third.session, drive.agent), third.session, said);
   });
 });

@@ -3,6 +3,8 @@ import {summarise}                     from '../../interchange/index.ts';
 import type {Lineage}                  from '../../interchange/index.ts';
 import {byPrefix, looksLikeId, storedSessions} from '../../restore/choose.ts';
 import type {Problem, StoredSession}   from '../../restore/choose.ts';
+import {forksOf}                       from '../../restore/forks.ts';
+import type {Fork}                     from '../../restore/forks.ts';
 import {recordCount}                   from '../../restore/history.ts';
 import {pushedTo}                      from '../../store/index.ts';
 import type {SessionStore}             from '../../store/index.ts';
@@ -24,8 +26,11 @@ export type KnownSession = {
   dirty?: boolean;
   updated?: string;
   records: number;
-  /** The session that it goes on from, and the first record of that one that it had not. */
   lineage?: Lineage;
+  /** The ways that it went on different machines, the newest first; absent where there is only one. */
+  forks?: Array<Fork>;
+  /** The one of them that is meant. */
+  fork?: Fork;
   /** `pushed`: a remote that was fetched from has this state. `local`: none is known to. `remote`: only a remote has it. */
   where: `local` | `pushed` | `remote` | `unstored`;
   remote?: string;
@@ -35,8 +40,15 @@ export async function knownSessions(project: Project, store: SessionStore): Prom
   const {sessions: stored, problems} = await storedSessions(store);
   const pushed = await pushedTo(store, stored.flatMap(({newest, copies, others}) => [newest, ...copies, ...others]));
   const byId = new Map<string, KnownSession>();
-  for (const one of stored)
-    byId.set(one.session, fromStore(one, pushed));
+  for (const one of stored) {
+    const known = fromStore(one, pushed);
+    // Most were stored by one clone only; of the others the records tell.
+    const forks = one.others.length === 0 ? [] : await forksOf(store, one).catch((error: Error) => {
+      problems.push({ref: one.newest.ref, code: `BAD_DATA`, message: error.message});
+      return [];
+    });
+    byId.set(one.session, forks.length > 1 ? {...known, forks} : known);
+  }
   for (const checkpoint of await project.checkpoints.list()) {
     const known = byId.get(checkpoint.session);
     if (known !== undefined)
@@ -82,8 +94,41 @@ function optional<K extends string>(key: K, value: string | undefined): {[key in
   return value === undefined ? {} : {[key]: value} as {[key in K]?: string};
 }
 
-/** The one session that `given` is the beginning of; otherwise an error that names the candidates. */
-export function chooseSession<T extends {session: string; title?: string}>(sessions: Array<T>, given: string): T {
+/**
+ * The one session that `given` is the beginning of, or with `~` and the begin of a fork's name (or of its author's or its
+ * machine's), that fork of it; otherwise an error that names the candidates.
+ */
+export function chooseSession(sessions: Array<KnownSession>, given: string): KnownSession {
+  const at = given.indexOf(`~`);
+  return at === -1 ? chooseById(sessions, given) : chooseFork(chooseById(sessions, given.slice(0, at)), given.slice(at + 1));
+}
+
+/** The session as that fork of it has it. */
+export function chooseFork(session: KnownSession, given: string): KnownSession {
+  const wanted = given.toLowerCase();
+  const {forks, stored} = session;
+  const matches = (forks ?? []).filter(({name, writers}) => wanted !== `` && (name.startsWith(wanted) || writers.includes(wanted)));
+  const named = matches.length > 0 ? matches : (forks ?? []).filter(({state: {header}}) => [header.author?.name, header.author?.email, header.machine].some(one => wanted !== `` && one?.toLowerCase().startsWith(wanted) === true));
+  if (named.length !== 1)
+    throw new CommandError(`UNKNOWN_FORK`, forks === undefined ? `Session ${session.session.slice(0, 8)} has no forks: every clone has the same of it.` : `${safe(given, {width: 80})} names ${named.length === 0 ? `none` : `several`} of the forks of ${session.session.slice(0, 8)}:\n${describeForks(session).join(`\n`)}`);
+  const [fork] = named as [Fork];
+  const {header} = fork.state;
+  return {
+    ...session, fork, records: recordCount(header), stored: {...stored!, newest: fork.state, others: []},
+    ...optional(`title`, header.title), ...optional(`branch`, header.branch), ...optional(`commit`, header.commit), ...optional(`updated`, header.updated),
+    ...header.lineage !== undefined ? {lineage: header.lineage} : {},
+  };
+}
+
+/** A line a fork: name, who, where, how much of its own. */
+export function describeForks({session, forks}: Pick<KnownSession, `session` | `forks`>): Array<string> {
+  return (forks ?? []).map(({name, since, state: {header}}) => {
+    const who = [header.author?.name && `by ${safe(header.author.name, {width: 40})}`, header.machine && `on ${safe(header.machine, {width: 40})}`].filter(Boolean).join(` `);
+    return `  ${session.slice(0, 8)}~${name}  ${who}: ${recordCount(header) - since} records of its own after the common ${since}${header.updated ? `, ${safe(header.updated, {width: 24})}` : ``}`;
+  });
+}
+
+function chooseById(sessions: Array<KnownSession>, given: string): KnownSession {
   if (!looksLikeId(given))
     throw new CommandError(`BAD_SESSION_ID`, `${safe(given)} is no session id, nor the beginning of one.`);
   const candidates = byPrefix(sessions, given);

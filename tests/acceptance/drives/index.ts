@@ -1,3 +1,5 @@
+import {haveAgents}       from '../../agents.mjs';
+
 import type {Drive}       from './_drive.ts';
 import {claudeCodeDrive} from './claude-code.ts';
 import {clineDrive}      from './cline.ts';
@@ -14,5 +16,15 @@ import {qwenDrive}       from './qwen.ts';
 export const drives: Array<Drive> = [
   claudeCodeDrive, codexDrive, opencodeDrive, geminiDrive, qwenDrive, copilotDrive, piDrive, kiloDrive, kimiDrive, clineDrive,
 ];
+
+/** Are all the programs here? Where they are demanded, that they are not is an error. */
+export function programsAreHere(): boolean {
+  if (haveAgents(drives.map(drive => drive.program)))
+    return true;
+  if (process.env.SESSION_SYNC_DEMAND_AGENTS)
+    throw new Error(`not all agents are in .agents/`);
+  process.stderr.write(`these tests need all agents: \`npm run test:agents\`\n`);
+  return false;
+}
 
 export * from './_drive.ts';
