@@ -12,7 +12,7 @@ import {BaseCommand, CommandError}      from './Base.ts';
 import {filtered}                       from './support/filters.ts';
 import {knownSessions}                  from './support/overview.ts';
 import {shortIds}                       from './support/shortIds.ts';
-import {asTree}                         from './support/tree.ts';
+import {asTree, legsOf}                 from './support/tree.ts';
 
 /** Problems that a person reads; with `--json` all of them are there. */
 const SHOWN_PROBLEMS = 10;
@@ -31,7 +31,8 @@ export class ListCommand extends BaseCommand {
       \`--author\` and \`--title\` take a part of a name, address or title, \`--branch\` and \`--agent\` the whole name, \`--since\`
       a day or an age (\`2026-10-01\`, \`30d\`). Ids are as long as they must be to mean one session.
 
-      \`--tree\` puts a session that an agent went on with under the one it comes from: which agent did which leg.
+      \`--tree\` puts a session that an agent went on with under the one it comes from: which agent did which leg, on whose
+      machine, at which commit. Two people who went on with the same session stand side by side below it (\`~name\`).
 
       \`--json\` prints one envelope whose \`data.sessions\` is the list.
     `,
@@ -63,14 +64,22 @@ export class ListCommand extends BaseCommand {
     const ids = shortIds(all.map(({session}) => session));
     if (all.length === 0)
       this.say(`No session is known here. \`session-sync sync\` catches up with older ones, \`session-sync pull\` fetches those of others.`);
+    else if (this.tree)
+      this.say(table(asTree(legsOf(sessions)).map(({prefix, session: leg}) => [
+        `${prefix}${ids.get(leg.session) ?? leg.label}`, leg.updated ? age(leg.updated, now) : ``, leg.agent, safe(leg.author ?? ``, {width: 24}), safe(leg.machine ?? ``, {width: 24}),
+        `${safe(leg.branch ?? ``, {width: 24})}${leg.commit ? ` @ ${leg.commit.slice(0, 7)}` : ``}`, String(leg.records), safe(leg.title ?? ``, {width: 60}),
+      ]), {columns: [`session`, `age`, `agent`, `by`, `machine`, `branch`, `records`, `title`]}));
     else
-      this.say(table((this.tree ? asTree(sessions) : sessions.map(session => ({session, prefix: ``}))).map(({prefix, session: {session, updated, agent, branch, records, where, remote, title}}) => [
-        `${prefix}${ids.get(session)!}`, updated ? age(updated, now) : ``, agent, safe(branch ?? ``, {width: 24}), String(records),
+      this.say(table(sessions.map(({session, updated, agent, branch, records, where, remote, title, forks}) => [
+        ids.get(session)!, updated ? age(updated, now) : ``, agent, safe(branch ?? ``, {width: 24}), String(records),
         where === `remote` || where === `pushed` ? `${where === `remote` ? `on` : `pushed to`} ${safe(remote ?? ``, {width: 20})}` : where,
-        safe(title ?? ``, {width: 60}),
+        `${forks === undefined ? `` : `(${forks.length} forks) `}${safe(title ?? ``, {width: 60})}`,
       ]), {columns: [`session`, `age`, `agent`, `branch`, `records`, `where`, `title`]}));
     this.warnOf(problems);
-    return this.done({sessions: sessions.map(({checkpoint: _, stored, ...rest}) => ({...rest, author: stored?.newest.header.author, machine: stored?.newest.header.machine})), problems});
+    return this.done({sessions: sessions.map(({checkpoint: _, stored, forks, ...rest}) => ({
+      ...rest, author: stored?.newest.header.author, machine: stored?.newest.header.machine,
+      ...forks !== undefined ? {forks: forks.map(({name, since, writers, state: {header}}) => ({name, since, writers, records: recordCount(header), author: header.author, machine: header.machine, updated: header.updated}))} : {},
+    })), problems});
   }
 
   private async listRemote() {

@@ -10,7 +10,7 @@ import {age}                               from '../terminal/age.ts';
 import {safe}                              from '../terminal/safe.ts';
 
 import {BaseCommand}                       from './Base.ts';
-import {describeMirror, knownSessions}     from './support/overview.ts';
+import {describeForks, describeMirror, knownSessions} from './support/overview.ts';
 import type {KnownSession}                 from './support/overview.ts';
 
 const SHOWN = 10;
@@ -81,6 +81,8 @@ export class StatusCommand extends BaseCommand {
     const {checkpoint, lineage} = session;
     if (lineage !== undefined)
       this.say(`  goes on from ${lineage.parent.slice(0, 8)} at its record ${lineage.seq}`);
+    for (const line of describeForks(session))
+      this.say(`  fork${line}`);
     const source = agentById(session.agent);
     const resume = source?.native?.resumeCommand ?? source?.target?.resumeCommand;
     if (checkpoint !== undefined && resume !== undefined) {

@@ -118,7 +118,7 @@ export class LiveSession {
     const place = await placeOf(project, adapter.id, located.nativeId, checkpoint.first?.cwd ?? located.cwd);
     // What was found when it was first taken stands: the file that it says it of may be gone later.
     if (options.lineage !== undefined)
-      checkpoint.lineage ??= shifted(await originOf({...options.store !== null ? {writer: options.store.writer} : {}, ...options.lineage}, adapter, located), -place.shift);
+      checkpoint.lineage ??= shifted(await originOf({...options.store !== null ? {writer: options.store.writer} : {}, ...options.lineage}, adapter, located, project.machine), -place.shift);
     return new LiveSession(options, checkpoint, place);
   }
 

@@ -1,4 +1,4 @@
-import type {AgentAdapter, LocatedSession} from '../agents/types.ts';
+import type {AgentAdapter, LocatedSession, Machine} from '../agents/types.ts';
 import type {Json, Lineage}                from '../interchange/index.ts';
 import {openRegular, tailHash}             from '../system/files.ts';
 
@@ -17,9 +17,11 @@ const LONGEST_ID = 128;
  * Settles which bytes of a continued session's file are ours (`source`). Left out where that cannot be told, or the
  * agent has changed them: then the session has its parent's records again, as the agent gave them back.
  */
-export async function originOf({file, ...lineage}: Origin, adapter: AgentAdapter, located: LocatedSession): Promise<Lineage> {
+export async function originOf({file, ...lineage}: Origin, adapter: AgentAdapter, located: LocatedSession, machine: Machine): Promise<Lineage> {
   if (file === undefined || file.size === 0 || !await isUnchanged(file))
     return lineage;
+  if (file.path !== located.path)
+    await adapter.source!.refresh?.(machine, located);
   const source = file.path === located.path ? file.size : await repeatedPart(file, adapter, located);
   return source > 0 ? {...lineage, source} : lineage;
 }

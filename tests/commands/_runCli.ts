@@ -174,7 +174,8 @@ export async function grow(person: Person, text = `And the shipping costs?`, ses
   const lines = (await fs.readFile(file, `utf8`)).trimEnd().split(`\n`).map(line => JSON.parse(line));
   const last = lines.filter(line => line.uuid !== undefined).at(-1);
   const user = lines.find(line => line.type === `user`);
-  const uuid = `5e551000-0000-4000-9000-0000000${String(lines.length).padStart(5, `0`)}`;
+  // Two people's next turns are two records.
+  const uuid = `5e551000-0000-4000-9${String(text.length % 1000).padStart(3, `0`)}-0000000${String(lines.length).padStart(5, `0`)}`;
   await fs.appendFile(file, `${JSON.stringify({...user, uuid, parentUuid: last.uuid, timestamp: `2026-11-20T10:00:00.000Z`, message: {role: `user`, content: text}})}\n`);
 }
 
