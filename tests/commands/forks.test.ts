@@ -26,7 +26,7 @@ const forksOf = async (person: Person) => (await person.json([`list`])).sessions
 const promptsOf = async (person: Person, session: string): Promise<Array<string>> => (await person.json([`show`, session, `--text`])).records
   .flatMap((record: {kind: string; content?: Array<{text?: string}>}) => record.kind === `prompt` ? record.content![0]!.text ?? `` : []);
 
-describe(`forks`, () => {
+describe(`forks`, {timeout: 120_000}, () => {
   it(`are told alike on every machine, and never mixed`, async () => {
     const {alice, bob} = await makeForked();
     const forks = await forksOf(alice);

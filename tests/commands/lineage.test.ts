@@ -27,7 +27,7 @@ function expectOnce(text: string, said: Array<string>) {
   expect([...places].sort((a, b) => a - b)).toEqual(places);
 }
 
-describe(`a session that several agents go on with, in turns`, () => {
+describe(`a session that several agents go on with, in turns`, {timeout: 120_000}, () => {
   it(`is one history everywhere, each record stored once`, async () => {
     const {alice, bob, remote} = await makeWorld();
     await alice.record(`handwritten`, SESSION);

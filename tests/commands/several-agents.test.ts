@@ -7,7 +7,7 @@ import type {Person}                 from './_runCli.ts';
 
 const sessionsOf = async (person: Person) => (await person.json([`list`])).sessions as Array<{session: string; agent: string; lineage?: object}>;
 
-describe(`with several agents`, () => {
+describe(`with several agents`, {timeout: 120_000}, () => {
   it(`a mirror is no session of its own until its agent goes on with it`, async () => {
     const {alice} = await makeWorld();
     await alice.record();
