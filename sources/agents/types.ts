@@ -108,6 +108,11 @@ export interface SourceAdapter {
   fromEvent(machine: Machine, event: Json): EventSession | null;
   /** What `LocatedSession.mirror` says, for a session that an event named; undefined where it is none of ours. */
   ownership?(machine: Machine, session: LocatedSession): Promise<LocatedSession[`mirror`]>;
+  /**
+   * For an agent with journals, about a session that we wrote: how many bytes at the begin of the journal at
+   * `session.path` say what we wrote. Absent where the records' ids tell (sync/origin.ts).
+   */
+  repeated?(machine: Machine, session: {path: string; nativeId: string}): Promise<number>;
   /** All files of a session, main transcript first, the others sorted by name. */
   files(session: {path: string; nativeId: string}): Promise<Array<SessionFile>>;
   /** `state` from an earlier reader's `save()`; `unbounded` keeps the whole index in memory (after NeedsFullRead). */

@@ -22,7 +22,7 @@ export async function originOf({file, ...lineage}: Origin, adapter: AgentAdapter
     return lineage;
   if (file.path !== located.path)
     await adapter.source!.refresh?.(machine, located);
-  const source = file.path === located.path ? file.size : await repeatedPart(file, adapter, located);
+  const source = file.path === located.path ? file.size : await adapter.source!.repeated?.(machine, located) ?? await repeatedPart(file, adapter, located);
   return source > 0 ? {...lineage, source} : lineage;
 }
 

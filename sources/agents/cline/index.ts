@@ -6,7 +6,7 @@ import {fromEvent}                  from './events.ts';
 import {hooks}                      from './hooks.ts';
 import {refresh}                    from './journal.ts';
 import {files, locate, roots}       from './locate.ts';
-import {ownership}                  from './ours.ts';
+import {ownership, repeated}        from './ours.ts';
 import {AGENT, PROVEN, mirrorId} from './places.ts';
 import {openReader}                 from './read.ts';
 import {register}                   from './register.ts';
@@ -26,7 +26,7 @@ export const cline: AgentAdapter = {
   },
   detect,
   present,
-  source: {locate, refresh, ownership, fromEvent, files, openReader, roots},
+  source: {locate, refresh, ownership, repeated, fromEvent, files, openReader, roots},
   target: {
     mirrorId,
     prepare,

@@ -2,6 +2,7 @@ import {stat}                                  from 'node:fs/promises';
 
 import type {Json}                             from '../../interchange/index.ts';
 import {hashOf, readIfThere, writeAtomic}      from '../../system/files.ts';
+import {follow}                                from '../../sync/follow.ts';
 import {journalPath}                           from '../../system/journal.ts';
 import {isObject}                              from '../values.ts';
 import type {LocatedSession, Machine}          from '../types.ts';
@@ -41,6 +42,23 @@ export async function ownership(machine: Machine, {nativeId}: Pick<LocatedSessio
     return `untouched`;
   const hashes = hashesOf(await readMessages(messages).catch(() => []));
   return hashes.length <= written.hashes.length && hashes.every((hash, at) => hash === written.hashes[at]) ? `untouched` : `continued`;
+}
+
+/** How many bytes at the begin of the journal are the messages that we wrote, as they were written. */
+export async function repeated(machine: Machine, {path: journal, nativeId}: {path: string; nativeId: string}): Promise<number> {
+  const hashes = (await readWritten(machine, nativeId))?.hashes ?? [];
+  let at = 0;
+  let end = 0;
+  for await (const lines of follow(journal, 0)) {
+    for (const {value, offset, length} of lines) {
+      if (!isObject(value) || value.type !== `message`)
+        continue;
+      if (at >= hashes.length || hashOf(JSON.stringify(value.message)) !== hashes[at++])
+        return end;
+      end = offset + length;
+    }
+  }
+  return end;
 }
 
 function noteOf(machine: Machine, id: string) {
