@@ -118,6 +118,22 @@ export type FidelityItem = {seq?: number; kind: RecordKind | `session`; outcome:
 /** `kept + reduced + dropped` is the number of records seen. Items list what was not kept, same reason and kind folded, first `seq` named. */
 export type FidelityReport = {kept: number; reduced: number; dropped: number; items: Array<FidelityItem>};
 
+/** Paths below the top of the working tree, with `/`; `more`: how many others there are. */
+export type PathList = {files: Array<string>; more?: number};
+
+/** A commit that was made while the session ran. */
+export type Produced = {
+  commit: string;
+  /** `git patch-id --stable` of what it changes; absent where it changes nothing, or too much, and for a merge. */
+  patch?: string;
+  /** Committer time, ISO 8601. */
+  time?: string;
+  /** A call of the session made it; it has lines that the session wrote; or nothing but the time speaks for it. */
+  by: `call` | `edits` | `time`;
+  /** Marks of the lines that it adds and removes, six characters each (store/marks.ts). */
+  lines?: string;
+};
+
 /** Everything about a session that is not one of its records. */
 export type SessionHeader = {
   format: `session-sync/1`;
@@ -136,6 +152,12 @@ export type SessionHeader = {
   branch?: string;
   commit?: string;
   dirty?: boolean;
+  /** Tracked files that differed from the commit. */
+  changes?: PathList;
+  /** Files that the session wrote to through its tools, the last first. */
+  edited?: PathList;
+  /** Commits made by it, oldest first; also those that were amended or rebased away since. */
+  produced?: Array<Produced>;
   origin?: string;
   /** First commit of the history (of several, the first by name); absent where it is not known. */
   rootCommit?: string;

@@ -5,20 +5,22 @@ import {StoreError}                         from './types.ts';
 import type {GitState, Repository}          from './types.ts';
 
 const STATUS_TIMEOUT_MS = 5000;
+/** Changed files that are named; the others are counted. */
+const MOST_CHANGES = 200;
 
 /** How to ask about this working tree, which may be a linked one; a bare repository has only its folder. */
-function here(repo: Repository, env: MachineEnv) {
+export function here(repo: Repository, env: MachineEnv) {
   return repo.workTree ? {cwd: repo.workTree, env} : {repo: {...repo, commonDir: repo.gitDir}, env};
 }
 
 /**
- * Branch, commit and cleanliness (tracked files only) of the working tree, and the address of `origin` without
+ * Branch, commit and changed files (tracked ones only) of the working tree, and the address of `origin` without
  * credentials. A tree that takes longer than 5 s to look through counts as dirty.
  */
 export async function gitState(repo: Repository, env: MachineEnv): Promise<GitState> {
   const place  = here(repo, env);
   const status = repo.workTree
-    ? runGit([`status`, `--porcelain=v2`, `--branch`, `--no-ahead-behind`, `--ignore-submodules=dirty`, `-uno`], {...place, timeoutMs: STATUS_TIMEOUT_MS})
+    ? runGit([`status`, `--porcelain=v2`, `-z`, `--branch`, `--no-ahead-behind`, `--ignore-submodules=dirty`, `-uno`], {...place, timeoutMs: STATUS_TIMEOUT_MS})
     : null;
   const [origin, result] = await Promise.all([
     runGit([`config`, `--get`, `remote.origin.url`], {...place, timeoutMs: STATUS_TIMEOUT_MS}),
@@ -27,18 +29,28 @@ export async function gitState(repo: Repository, env: MachineEnv): Promise<GitSt
 
   const state: GitState = {dirty: false};
   if (result?.code === 0) {
-    for (const line of result.stdout.split(`\n`)) {
-      if (line.startsWith(`# branch.oid `)) {
-        const commit = line.slice(`# branch.oid `.length);
+    const files: Array<string> = [];
+    const entries = result.stdout.split(`\0`);
+    for (let index = 0; index < entries.length; index++) {
+      const entry = entries[index]!;
+      if (entry.startsWith(`# branch.oid `)) {
+        const commit = entry.slice(`# branch.oid `.length);
         if (OBJECT_ID.test(commit))
           state.commit = commit;
-      } else if (line.startsWith(`# branch.head `)) {
-        const branch = line.slice(`# branch.head `.length);
+      } else if (entry.startsWith(`# branch.head `)) {
+        const branch = entry.slice(`# branch.head `.length);
         if (branch !== `(detached)`)
           state.branch = branch;
-      } else if (line !== `` && !line.startsWith(`#`)) {
-        state.dirty = true;
+      } else if (entry !== `` && !entry.startsWith(`#`)) {
+        files.push(changedPath(entry));
+        // A renamed file's former name is an entry of its own.
+        if (entry.startsWith(`2 `))
+          index += 1;
       }
+    }
+    if (files.length > 0) {
+      state.dirty = true;
+      state.changes = {files: files.slice(0, MOST_CHANGES), ...files.length > MOST_CHANGES ? {more: files.length - MOST_CHANGES} : {}};
     }
   } else {
     const [branch, commit] = await Promise.all([
@@ -64,6 +76,12 @@ export async function gitState(repo: Repository, env: MachineEnv): Promise<GitSt
 export async function configValue(repo: Repository, env: MachineEnv, name: string): Promise<string | null> {
   const result = await runGit([`config`, `--get`, name], {...here(repo, env), timeoutMs: STATUS_TIMEOUT_MS});
   return result.code === 0 ? result.stdout.replace(/\n$/, ``) : null;
+}
+
+/** The path in an entry of `git status --porcelain=v2 -z`, after as many fields as its kind has. */
+function changedPath(entry: string) {
+  const fields = entry.startsWith(`1 `) ? 8 : entry.startsWith(`2 `) ? 9 : 10;
+  return entry.split(` `).slice(fields).join(` `);
 }
 
 /** An address as others may see it: without user and password (the bare user of ssh stays), query and fragment. */

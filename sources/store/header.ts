@@ -10,6 +10,8 @@ const MAX_DEPTH    = 64;
 const MAX_TEXT     = 64 * 1024;
 const MAX_ENTRIES  = 10_000;
 const MAX_MOVES    = 100;
+const MAX_LIST     = 2000;
+const MAX_MARKS    = 12_000;
 
 const text   = t.cascade(t.isString(), t.hasMaxLength(MAX_TEXT));
 const short  = t.cascade(t.isString(), t.hasMaxLength(4096));
@@ -20,6 +22,10 @@ const id     = t.makeValidator<unknown, string>({test: isSafeId as (value: unkno
 const notArray = t.makeValidator<unknown, never>({test: (value): value is never => !Array.isArray(value)});
 const opt    = t.isOptional;
 const few    = (values: t.AnyStrictValidator) => t.cascade(t.isRecord(values, {keys: short}), notArray);
+
+const list   = (values: t.AnyStrictValidator) => t.cascade(t.isArray(values), t.hasMaxLength(MAX_LIST));
+const paths  = t.isPartial({files: list(short), more: opt(count)});
+const marks  = t.cascade(t.isString(), [t.hasMaxLength(MAX_MARKS), t.matchesRegExp(/^(?:[0-9A-Za-z_-]{6})*$/)]);
 
 /** Fields that nobody knows yet pass: a later version may have written them. */
 const isStoredHeader = t.isPartial({
@@ -36,6 +42,9 @@ const isStoredHeader = t.isPartial({
   branch:     opt(short),
   commit:     opt(commit),
   dirty:      opt(t.isBoolean()),
+  changes:    opt(paths),
+  edited:     opt(paths),
+  produced:   opt(list(t.isPartial({commit, patch: opt(commit), time: opt(time), by: t.isEnum([`call`, `edits`, `time`]), lines: opt(marks)}))),
   origin:     opt(short),
   rootCommit: opt(commit),
   author:     opt(t.isPartial({name: short, email: short})),

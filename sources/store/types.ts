@@ -1,4 +1,4 @@
-import type {SessionHeader} from '../interchange/types.ts';
+import type {PathList, SessionHeader} from '../interchange/types.ts';
 
 /** Where git keeps things for a working folder. All paths absolute and real. */
 export type Repository = {
@@ -15,7 +15,7 @@ export type Repository = {
 };
 
 /** State of the working tree, for the trailers of a commit. */
-export type GitState = {branch?: string; commit?: string; dirty: boolean; origin?: string; rootCommit?: string};
+export type GitState = {branch?: string; commit?: string; dirty: boolean; changes?: PathList; origin?: string; rootCommit?: string};
 
 /**
  * One append-only byte stream of a session, in the order of its chunks.

@@ -16,7 +16,7 @@ import {openRegular, readAt, sizeOf, tailHash}       from '../system/files.ts';
 import {fileRecords, parentOf}                       from './ancestry.ts';
 import {Continuation}                                from './continuation.ts';
 import {StoreFeed}                                   from './feed.ts';
-import {isWithin}                                    from './folders.ts';
+import {isWithin, projectFolders}                    from './folders.ts';
 import {follow}                                      from './follow.ts';
 import type {FollowedLine}                           from './follow.ts';
 import {Intent}                                      from './intent.ts';
@@ -27,6 +27,7 @@ import type {Project}                                from './project.ts';
 import {placeOf}                                     from './rehomed.ts';
 import type {Place}                                  from './rehomed.ts';
 import type {Checkpoint, FileState}                  from './state.ts';
+import {CodeTies}                                    from './ties.ts';
 
 /** A side file larger than this is named in the store, but not kept. */
 const LARGEST_SIDE_FILE = 64 << 20;
@@ -91,11 +92,12 @@ export class LiveSession {
   private treeDue = false;
   private problems: Array<Repair> = [];
   private git: GitState | null = null;
+  private readonly ties: CodeTies;
   private stored: StoredHeader | null = null;
   /** Opaque files as they go into the next commit: the checkpoint must not know of them before. */
   private readonly opaque = new Map<string, FileState>();
 
-  private constructor(private readonly options: LiveOptions, private readonly checkpoint: Checkpoint, private readonly place: Place) {
+  private constructor(private readonly options: LiveOptions, private readonly checkpoint: Checkpoint, private readonly place: Place, folders: Array<string>) {
     this.feed = options.store === null ? null : new StoreFeed({
       store: options.store, session: checkpoint.session, agent: options.adapter.id, redactor: options.redactor,
       tokenizer: () => tokenizer(this.roots(), options.project.machine.platform, this.moved()),
@@ -106,6 +108,9 @@ export class LiveSession {
       checkpoint.mirrors.find(mirror => mirror.agent === adapter.id) ?? newMirror(adapter.id, adapter.target!, checkpoint.session, 0),
       new Intent(path.join(options.project.paths.sessions, `${checkpoint.session}.${adapter.id}.intent`)),
     ));
+    this.ties = new CodeTies({
+      project: options.project, author: options.author, folders: () => [...folders, this.roots().root], clean: async text => await this.feed?.clean(text) ?? ``,
+    }, checkpoint.evidence);
   }
 
   static async open(options: LiveOptions): Promise<LiveSession> {
@@ -119,7 +124,7 @@ export class LiveSession {
     // What was found when it was first taken stands: the file that it says it of may be gone later.
     if (options.lineage !== undefined)
       checkpoint.lineage ??= shifted(await originOf({...options.store !== null ? {writer: options.store.writer} : {}, ...options.lineage}, adapter, located, project.machine), -place.shift);
-    return new LiveSession(options, checkpoint, place);
+    return new LiveSession(options, checkpoint, place, options.store === null ? [] : await projectFolders(project));
   }
 
   get session() {
@@ -327,9 +332,12 @@ export class LiveSession {
     }
     const {joined} = cursor;
     const foreign = joined !== null && line.offset < (this.checkpoint.lineage?.source ?? 0);
-    if (cursor.file.stream === `main` && foreign)
-      for (const record of records)
+    if (cursor.file.stream === `main` && foreign) {
+      for (const record of records) {
         this.learnFirst(record);
+        this.ties.see(cursor.file.stream!, record, true);
+      }
+    }
     if (joined !== null)
       records = await joined.take(line, records, () => cursor.reader!.facts().counts);
     if (line.tooLong === true)
@@ -345,6 +353,9 @@ export class LiveSession {
       }
     }
 
+    if (this.feed !== null)
+      for (const record of records)
+        this.ties.see(cursor.file.stream!, record, false);
     if (!foreign && line.offset >= cursor.storedOffset)
       await this.feed?.line(cursor.file, line, records.filter(({seq}) => seq >= cursor.storedSeq));
     cursor.offset = line.offset + line.length;
@@ -512,8 +523,9 @@ export class LiveSession {
     const tree = withTree ? await this.takeTree() : null;
     // Where both are there they must say the same.
     this.git = {...await this.options.gitState(), ...tree?.git};
+    const ties = await this.ties.header(await this.feed!.base(), this.git, this.checkpoint);
     return {
-      header: await this.header(),
+      header: {...await this.header(), ...ties},
       streams: Object.fromEntries(cursors.flatMap(({file, first, offset, seq, storedOffset, storedSeq}) => {
         const {native, records} = this.feed!.streamsOf(file);
         return [[native, {source: Math.max(offset, storedOffset) - this.shiftOf(file)}], [records, {records: Math.max(seq, storedSeq) - first}]];
@@ -550,6 +562,8 @@ export class LiveSession {
     // Mirrors into agents that are not here today keep their place.
     const others = this.checkpoint.mirrors.filter(state => !this.mirrors.some(mirror => mirror.state.agent === state.agent));
     this.checkpoint.mirrors = [...others, ...this.mirrors.map(mirror => mirror.state)];
+    if (this.feed !== null)
+      this.checkpoint.evidence = this.ties.save();
     await this.options.project.checkpoints.write(this.checkpoint);
     for (const mirror of this.mirrors)
       await mirror.noted();

@@ -80,6 +80,8 @@ export type Checkpoint = {
   /** For a session that an agent went on with. */
   lineage?: Lineage;
   store?: {commit: string; sequence: number; records: number};
+  /** What speaks for the session's having made commits (evidence.ts). */
+  evidence?: Json;
   counts: {[kind: string]: number};
   repairs: Array<Repair>;
   redactions: {[rule: string]: number};
@@ -93,7 +95,7 @@ export type Checkpoint = {
  * States of readers and writers stand in a file of their own: `status` and `list` read every checkpoint, and these are
  * most of its bytes. `stamp` ties the two together; where they do not fit, the states are made again from the files.
  */
-type States = {readers: {[file: string]: Json}; writers: {[agent: string]: Json}};
+type States = {readers: {[file: string]: Json}; writers: {[agent: string]: Json}; evidence?: Json};
 type Summary = Checkpoint & {stamp: string};
 
 /** Checkpoints are derived: one that is lost or torn is made again from the transcript and the store. */
@@ -115,6 +117,7 @@ export class Checkpoints {
       file.reader = known?.readers[file.name];
     for (const mirror of summary.mirrors)
       mirror.writer = known?.writers[mirror.agent];
+    summary.evidence = known?.evidence;
     return summary;
   }
 
@@ -122,6 +125,7 @@ export class Checkpoints {
     const states: States = {
       readers: Object.fromEntries(checkpoint.files.flatMap(file => file.reader === undefined ? [] : [[file.name, file.reader]])),
       writers: Object.fromEntries(checkpoint.mirrors.flatMap(mirror => mirror.writer === undefined ? [] : [[mirror.agent, mirror.writer]])),
+      ...checkpoint.evidence !== undefined ? {evidence: checkpoint.evidence} : {},
     };
     const text = JSON.stringify(states);
     await writeAtomic(this.statesOf(checkpoint.session), text);
@@ -129,6 +133,7 @@ export class Checkpoints {
       ...checkpoint,
       files: checkpoint.files.map(({reader: _, ...file}) => file),
       mirrors: checkpoint.mirrors.map(({writer: _, ...mirror}) => mirror),
+      evidence: undefined,
       stamp: hashOf(text),
     };
     await writeAtomic(this.fileOf(checkpoint.session), JSON.stringify(summary));

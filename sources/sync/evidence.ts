@@ -1,0 +1,163 @@
+import path                                    from 'node:path';
+
+import type {Json, NeutralRecord}              from '../interchange/index.ts';
+import {writtenBy}                             from '../interchange/written.ts';
+import {hasMark, joinMarks, marksOf, markLines, noMarks, splitMarks} from '../store/marks.ts';
+import type {LineMarks}                        from '../store/marks.ts';
+
+/** A call that makes commits. Times in seconds; `commits` are the (short) names that it printed. */
+type CommitCall = {call: string; from: number; to?: number; commits: Array<string>};
+
+type Saved = {calls: Array<CommitCall>; telling: string; common: string; files: Array<string>; active: Array<[number, number]>; cwd?: string};
+
+const MOST_CALLS   = 100;
+const MOST_MARKS   = 5000;
+const MOST_FILES   = 200;
+const MOST_PERIODS = 100;
+/** Lines of one call that are remembered. */
+const MOST_LINES   = 500;
+/** A pause that is no end of the work: somebody reads, and commits. */
+const PAUSE_S      = 600;
+/** A clock's second, and what passes between a call's record and its process. */
+const SLACK_S      = 2;
+
+const COMMITS = /\bgit(?:\s+-[cC]\s+\S+|\s+-\S+)*\s+(?:commit|merge|rebase|cherry-pick|revert|am|pull)\b/;
+/** `[main 1a2b3c4] subject`, `[main (root-commit) 1a2b3c4]`, `[detached HEAD 1a2b3c4]`. */
+const PRINTED = /^\[[^\]\n]{1,300}? ([0-9a-f]{7,64})\] /gm;
+
+/**
+ * What in a session speaks for its having made a commit: calls of git, lines that it wrote, the times it was at work. It
+ * is bounded, grows with the records, and is saved with the states of the readers.
+ */
+export class Evidence {
+  private readonly calls = new Map<string, CommitCall>();
+  private readonly marks: LineMarks = noMarks();
+  private readonly paths = new Set<string>();
+  private readonly active: Array<[number, number]> = [];
+  private readonly cwd = new Map<string, string>();
+
+  /** `folders`: absolute paths of the project's working trees. */
+  constructor(private readonly folders: () => Array<string>, saved?: Json) {
+    const known = saved as Saved | undefined;
+    if (known === undefined || known === null)
+      return;
+    for (const call of known.calls)
+      this.calls.set(call.call, call);
+    this.marks.telling = new Set(splitMarks(known.telling));
+    this.marks.common = new Set(splitMarks(known.common));
+    this.paths = new Set(known.files);
+    this.active = known.active;
+    if (known.cwd !== undefined)
+      this.cwd.set(`main`, known.cwd);
+  }
+
+  save(): Json {
+    const cwd = this.cwd.get(`main`);
+    return {
+      calls: [...this.calls.values()], telling: joinMarks([...this.marks.telling]), common: joinMarks([...this.marks.common]),
+      files: [...this.paths], active: this.active, ...cwd !== undefined ? {cwd} : {},
+    } satisfies Saved as unknown as Json;
+  }
+
+  /** Takes a record in. The same one a second time changes nothing. `foreign`: it is of the session that this one goes on from. */
+  see(stream: string, record: NeutralRecord, foreign = false) {
+    if (record.cwd !== undefined)
+      this.cwd.set(stream, record.cwd);
+    if (foreign)
+      return;
+    const time = record.time === undefined ? NaN : Math.floor(Date.parse(record.time) / 1000);
+    if (!Number.isNaN(time) && record.kind !== `note`)
+      this.atWork(time);
+
+    if (record.kind === `call` && !Number.isNaN(time) && makesCommits(record))
+      this.calls.set(record.call, this.calls.get(record.call) ?? {call: record.call, from: time, commits: []});
+    const open = record.kind === `result` ? this.calls.get(record.call) : undefined;
+    if (record.kind === `result` && open !== undefined) {
+      if (!Number.isNaN(time))
+        open.to = Math.max(open.from, time);
+      const text = record.content.map(part => part.type === `text` ? part.text : ``).join(`\n`);
+      open.commits = [...text.matchAll(PRINTED)].slice(0, 50).map(([, commit]) => commit!);
+    }
+    if (record.kind === `call` || record.kind === `result`)
+      this.write(stream, record);
+
+    for (const [set, most] of [[this.calls, MOST_CALLS], [this.marks.telling, MOST_MARKS], [this.marks.common, MOST_MARKS], [this.paths, MOST_FILES]] as const)
+      forget(set, most);
+  }
+
+  /** Files that the session wrote to, the last first; relative to their working tree. */
+  files(): Array<string> {
+    return [...this.paths].reverse();
+  }
+
+  /** Names of commits that calls of the session printed. */
+  printed(): Array<string> {
+    return [...this.calls.values()].flatMap(({commits}) => commits);
+  }
+
+  /** A call of the session made it: it says so, or ran git in that second and names no other. */
+  hasCall(commit: string, time: number) {
+    return [...this.calls.values()].some(({from, to, commits}) => commits.length > 0
+      ? commits.some(name => commit.startsWith(name))
+      : time >= from - SLACK_S && time <= (to ?? from + PAUSE_S) + SLACK_S);
+  }
+
+  /** The commit has lines that the session wrote. */
+  hasLines(marks: LineMarks) {
+    return marksOf(marks).some(mark => hasMark(this.marks, mark));
+  }
+
+  wasAtWork(time: number) {
+    return this.active.some(([from, to]) => time >= from - SLACK_S && time <= to + PAUSE_S);
+  }
+
+  private atWork(time: number) {
+    const last = this.active.at(-1);
+    const near = this.active.find(([from, to]) => time >= from - PAUSE_S && time <= to + PAUSE_S);
+    if (near !== undefined) {
+      near[0] = Math.min(near[0], time);
+      near[1] = Math.max(near[1], time);
+    } else if (last === undefined || time > last[1]) {
+      this.active.push([time, time]);
+      this.active.splice(0, this.active.length - MOST_PERIODS);
+    }
+  }
+
+  private write(stream: string, record: NeutralRecord) {
+    for (const {path: given, added, removed} of writtenBy(record)) {
+      const file = relativePath(given, this.cwd.get(stream) ?? this.cwd.get(`main`), this.folders());
+      if (file === null)
+        continue;
+      this.paths.delete(file);
+      this.paths.add(file);
+      const marks = noMarks();
+      markLines(marks, file, {added, removed}, MOST_LINES);
+      for (const mark of marks.telling)
+        this.marks.telling.add(mark);
+      for (const mark of marks.common)
+        this.marks.common.add(mark);
+    }
+  }
+}
+
+function makesCommits(record: NeutralRecord) {
+  if (record.kind !== `call`)
+    return false;
+  return record.tool === `shell` ? COMMITS.test(record.args.command) : record.tool === `mcp` && /commit/i.test(record.args.tool);
+}
+
+/** The path below the working tree that it is in, with `/`; null for one outside of all. */
+export function relativePath(file: string, cwd: string | undefined, folders: Array<string>): string | null {
+  const absolute = path.isAbsolute(file) ? path.normalize(file) : path.resolve(cwd ?? folders[0] ?? `/`, file);
+  const inside = folders.filter(folder => absolute.startsWith(`${folder}${path.sep}`)).sort((a, b) => b.length - a.length)[0];
+  return inside === undefined ? null : path.relative(inside, absolute).split(path.sep).join(`/`);
+}
+
+/** Drops the oldest. */
+function forget(entries: Map<string, unknown> | Set<string>, most: number) {
+  for (const key of entries.keys()) {
+    if (entries.size <= most)
+      return;
+    entries.delete(key);
+  }
+}
