@@ -190,7 +190,7 @@ describe(`a repository`, () => {
     await fs.writeFile(place.at(`shop`, `cart.js`), `changed\n`);
     await place.git(`shop`, `remote`, `add`, `origin`, `https://alice:secret@example.org/shop.git`);
     await place.git(`shop`, `checkout`, `-q`, `--detach`);
-    expect(await gitState(repo, place.env)).toEqual({commit, dirty: true, origin: `https://example.org/shop.git`});
+    expect(await gitState(repo, place.env)).toEqual({commit, dirty: true, changes: {files: [`cart.js`]}, origin: `https://example.org/shop.git`});
     expect(await identity(repo, place.env)).toEqual({name: `Alice`, email: `alice@example.org`});
     expect(await gitVersion(place.env)).toMatch(/^\d+\.\d+/);
   });
