@@ -89,7 +89,7 @@ export type PlanRecord = Base & {kind: `plan`; items?: Array<PlanItem>; text?: s
 export type CompactionRecord = Base & {kind: `compaction`; summary: string; trigger?: `manual` | `auto`; keep?: Array<number>; tokensBefore?: number};
 /** The live branch leaves the records before it: `parent` says where it goes on. `reason`: edited prompt, second process … */
 export type BranchRecord = Base & {kind: `branch`; reason?: string};
-/** The source says which record is the live end: `at` (its `seq`). `exact`: also when records descend from it. */
+/** The source says which record is the live end: `at` (its `seq`; -1: the newest, whatever was said before). `exact`: also when records descend from it. */
 export type LeafRecord = Base & {kind: `leaf`; at: number; exact?: boolean};
 /** The person stopped the model. `during`: while it answered, or while a tool ran or asked. */
 export type InterruptRecord = Base & {kind: `interrupt`; during: `reply` | `tool`; text?: string};

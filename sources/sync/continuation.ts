@@ -25,7 +25,7 @@ export type Parent = {
 /**
  * Numbers the records of a session that goes on from another one. The agent's file begins with what we wrote into it:
  * those lines are read (later ones refer to them), but what they say is the parent's already, in better words. What
- * follows is numbered on from where the parent was left, after a `leaf` record that says which of its records that is.
+ * follows is numbered on from where the parent was left, after a `leaf` record that follows the parent's live end.
  */
 export class Continuation {
   private places: Promise<Int32Array> | null = null;
@@ -93,7 +93,8 @@ export class Continuation {
       // As many on both sides are the same ones, in order; else nobody can tell.
       this.state.open = open.length === this.state.open.length ? this.state.open.map(([call], index) => [call, open[index]!]) : [];
     }
-    return {seq, kind: `leaf`, at: end, ...end !== seq - 1 ? {parent: end} : {}, ...first.time !== undefined ? {time: first.time} : {}};
+    // Where the parent named its own live end, that is over: the newest record is it again.
+    return {seq, kind: `leaf`, at: -1, ...end !== seq - 1 ? {parent: end} : {}, ...first.time !== undefined ? {time: first.time} : {}};
   }
 
   private async renumber(record: NeutralRecord): Promise<NeutralRecord> {

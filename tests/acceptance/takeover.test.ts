@@ -108,6 +108,70 @@ describe.runIf(agentsAreHere())(`taking over and coming back`, () => {
     for (const [depth, {session}] of [{session: begin}, second, third, fourth, fifth].entries())
       expect(tree).toMatch(new RegExp(`^${depth === 0 ? `` : `${`   `.repeat(depth - 1)}└─ `}${session.slice(0, 8)}`, `m`));
   });
+
+  test(`two people go on with one session: both ways are kept, side by side, and either is taken up`, {timeout: 300_000}, async () => {
+    const made = await twoMachines();
+    const {alice, bob, remote} = made;
+    ({world} = made);
+    const first = await claudeCodeDrive.begin!(alice, `Tidy the cart`, claudeTurns(`Tidied.`, `one`));
+    await alice.settled();
+    const session = sessionIdFor(`claude-code`, first);
+    await carryOver(alice, bob, remote);
+    succeeded(await bob.sessionSync(`init`));
+    expect(resumeIdIn(succeeded(await bob.sessionSync(`restore`, session, `--agent`, `claude-code`)), `claude`)).toBe(first);
+
+    // The same id in both stores, and each goes on.
+    await claudeCodeDrive.goOn(alice, first, `Shipping costs, please`, claudeTurns(`Alice has them.`, `two`));
+    await claudeCodeDrive.goOn(bob, first, `A discount, please`, claudeTurns(`Bob has it.`, `three`));
+    for (const machine of [alice, bob]) {
+      await machine.settled();
+      succeeded(await machine.sessionSync(`sync`));
+      succeeded(await machine.sessionSync(`push`));
+    }
+    for (const machine of [alice, bob, alice])
+      succeeded(await machine.sessionSync(`pull`));
+
+    const forks = (await data(alice, `list`)).sessions.find((one: Listed) => one.session === session).forks;
+    expect(forks).toHaveLength(2);
+    expect((await data(bob, `list`)).sessions.find((one: Listed) => one.session === session).forks).toEqual(forks);
+    expect((await alice.sessionSync(`restore`, session, `--agent`, `codex`)).stderr).toMatch(/went on in 2 ways/);
+
+    const common = [`Tidy the cart`, `I look at one.`, `Tidied.`];
+    const ofBob = [...common, `A discount, please`, `I look at three.`, `Bob has it.`];
+    const ofAlice = [...common, `Shipping costs, please`, `I look at two.`, `Alice has them.`];
+    const inClaude = resumeIdIn(succeeded(await alice.sessionSync(`restore`, session, `--fork`, `bob`, `--agent`, `claude-code`)), `claude`);
+    expect(inClaude).not.toBe(first);
+    await expectWhole(alice, claudeCodeDrive, inClaude, `${session}~bob`, ofBob);
+    await expectWhole(alice, claudeCodeDrive, first, `${session}~alice`, ofAlice);
+    const inCodex = resumeIdIn(succeeded(await bob.sessionSync(`restore`, session, `--fork`, `alice`, `--agent`, `codex`)), `codex`);
+    await expectWhole(bob, codexDrive, inCodex, `${session}~alice`, ofAlice);
+  });
+
+  test(`one person goes on in two agents at once: both are kept, neither in the other`, {timeout: 300_000}, async () => {
+    const made = await twoMachines();
+    const {alice} = made;
+    ({world} = made);
+    const first = await claudeCodeDrive.begin!(alice, `Tidy the cart`, claudeTurns(`Tidied.`, `one`));
+    await alice.settled();
+    succeeded(await alice.sessionSync(`sync`));
+    const session = sessionIdFor(`claude-code`, first);
+    const inCodex = await mirrorOf(alice, session, `codex`);
+    await codexDrive.goOn(alice, inCodex, `A discount`, codexTurns(`Codex has it.`, `two`));
+    await claudeCodeDrive.goOn(alice, first, `Shipping costs`, claudeTurns(`Claude has them.`, `three`));
+    await alice.settled();
+    succeeded(await alice.sessionSync(`sync`));
+
+    const common = [`Tidy the cart`, `I look at one.`, `Tidied.`];
+    const ofClaude = [...common, `Shipping costs`, `I look at three.`, `Claude has them.`];
+    const ofCodex = [...common, `A discount`, `I look at two.`, `Codex has it.`];
+    const child = await childOf(alice, session);
+    const next = await mirrorOf(alice, session, `codex`);
+    expect(next).not.toBe(inCodex);
+    await expectWhole(alice, codexDrive, next, session, ofClaude);
+    await expectWhole(alice, codexDrive, inCodex, child.session, ofCodex);
+    await expectWhole(alice, claudeCodeDrive, await mirrorOf(alice, child.session, `claude-code`), child.session, ofCodex);
+    await expectWhole(alice, claudeCodeDrive, first, session, ofClaude);
+  });
 });
 
 describe.runIf(programsAreHere())(`to and fro between Claude Code and`, () => {
