@@ -1,4 +1,4 @@
-import {Command}                            from 'clipanion';
+import {Command, Option}                    from 'clipanion';
 import {constants}                          from 'node:fs';
 import {access}                             from 'node:fs/promises';
 import path                                 from 'node:path';
@@ -13,10 +13,10 @@ import type {Project}                       from '../sync/project.ts';
 import {isCode, readIfThere}                from '../system/files.ts';
 import {safe}                               from '../terminal/safe.ts';
 
-import {BaseCommand}                        from './Base.ts';
+import {BaseCommand, CommandError}          from './Base.ts';
+import {fixMoves, movedFrom, planMoves, undoMoves} from './support/moves.ts';
+import type {Finding, Moves}                from './support/moves.ts';
 import {knownSessions}                      from './support/overview.ts';
-
-type Finding = {level: `ok` | `note` | `problem`; about: string; message: string};
 
 /** Events that wait longer than this were not seen by a worker. */
 const STUCK_MS = 120_000;
@@ -31,25 +31,44 @@ export class DoctorCommand extends BaseCommand {
       Looks at git, the hooks, the programs that they call, each agent with its version and its store, the worker, what
       waits, what was repaired or redacted, and what failed last. Changes nothing. Exit code 1 when something keeps
       sessions from being kept.
+
+      Names the sessions that agents have for folders which this repository has no more: a project that was renamed or
+      moved, a worktree that was removed. \`--fix\` files them under the folder of today, so that the agent started there
+      lists them and goes on with them; what was said in them stays as it is. A session that its agent has open right now
+      is left for the next time. \`--fix --undo\` puts everything back that was done last. Folders that session-sync has
+      never seen are named by \`--moved-from\`.
     `,
-    examples: [[`Is everything in order?`, `$0 doctor`]],
+    examples: [
+      [`Is everything in order?`, `$0 doctor`],
+      [`Take sessions along after the project was renamed`, `$0 doctor --fix`],
+      [`Take sessions along that session-sync never knew`, `$0 doctor --fix --moved-from ~/old/shop`],
+    ],
   });
 
+  fix = Option.Boolean(`--fix`, false, {description: `File sessions whose folder is gone under the folder of today`});
+  undo = Option.Boolean(`--undo`, false, {description: `With --fix: put back what was filed under another folder last`});
+  movedFrom = Option.String(`--moved-from`, {description: `A folder that this project was in once`});
+
   private findings: Array<Finding> = [];
+  private moved: Moves[`moved`] = [];
 
   async run() {
     const project = await this.project();
+    if (this.undo && !this.fix)
+      throw new CommandError(`BAD_USAGE`, `\`--undo\` goes with \`--fix\`.`);
+    const from = await movedFrom(this.context.cwd, this.movedFrom);
     await this.checkGit(project);
     await this.checkSetup(project);
     await this.checkAgents(project);
     await this.checkWork(project);
     await this.checkSessions(project);
+    await this.checkMoves(project, from);
 
     for (const {level, about, message} of this.findings)
       this.say(`${{ok: `ok     `, note: `note   `, problem: `PROBLEM`}[level]} ${about}: ${safe(message, {multiline: true})}`);
     const problems = this.findings.filter(({level}) => level === `problem`).length;
     this.say(problems === 0 ? `Everything is in order.` : `${problems} ${problems === 1 ? `problem` : `problems`}.`);
-    return this.done({findings: this.findings}, problems > 0 ? 1 : 0);
+    return this.done({findings: this.findings, moved: this.moved}, problems > 0 ? 1 : 0);
   }
 
   private add(level: Finding[`level`], about: string, message: string) {
@@ -128,6 +147,15 @@ export class DoctorCommand extends BaseCommand {
     const log = (await readIfThere(project.paths.log) ?? ``).trim().split(`\n`).filter(Boolean);
     for (const line of log.slice(-5))
       this.add(`note`, `log`, line);
+  }
+
+  private async checkMoves(project: Project, from: string | undefined) {
+    const store = await this.store(project);
+    const {findings, moved} = this.undo ? await this.exclusively(await this.activeProject(), async () => await undoMoves(project))
+      : this.fix ? await this.exclusively(await this.activeProject(), async () => await fixMoves(project, store, from))
+      : await planMoves(project, store, from);
+    this.findings.push(...findings);
+    this.moved = moved;
   }
 
   private async checkSessions(project: Project) {

@@ -8,7 +8,7 @@ import {describeDifference}                    from '../restore/compare.ts';
 import {restore}                               from '../restore/restore.ts';
 import type {Restored}                         from '../restore/restore.ts';
 import {remember}                              from '../sync/remembered.ts';
-import {addWorktree, distance, gitState}       from '../store/index.ts';
+import {addWorktree, distance, gitState, hasBranch, rootCommit, rootCommitCache} from '../store/index.ts';
 import type {SessionStore}                     from '../store/index.ts';
 import {openProject}                from '../sync/project.ts';
 import type {Project}                          from '../sync/project.ts';
@@ -237,7 +237,12 @@ export class RestoreCommand extends BaseCommand {
     if (!place.hasGit)
       return [`Without the git program this checkout cannot be compared with where the session was recorded.`];
     const checkout = await gitState(place.repository, env);
-    return describeDifference(header, checkout, await distance(place.repository, env, header.commit, checkout.commit)).map(line => safe(line));
+    const far = await distance(place.repository, env, header.commit, checkout.commit);
+    const root = far.missing && header.rootCommit !== undefined ? await rootCommit(place.repository, env, rootCommitCache(place.repository.commonDir)) : undefined;
+    return describeDifference(header, checkout, far, {
+      rewritten: root !== undefined && root !== header.rootCommit,
+      branchGone: header.branch !== undefined && header.branch !== checkout.branch && !await hasBranch(place.repository, env, header.branch),
+    }).map(line => safe(line));
   }
 
   private async worktree(project: Project, session: KnownSession): Promise<Project> {

@@ -76,7 +76,7 @@ function localRoots({project, stored, cwd}: RestoreOptions): Roots {
   const {roots, platform = project.machine.platform} = stored.header;
   const side = path.join(project.paths.side, stored.session);
   const here: Roots = {root: cwd, home: project.machine.home, tmp: project.machine.tmp, session: side, transcript: `${side}.jsonl`};
-  const map = mapper(roots, here, platform as NodeJS.Platform, project.machine.platform);
+  const map = mapper(roots, here, platform as NodeJS.Platform, project.machine.platform, stored.header.moved);
   const others = Object.entries(roots).filter(([token]) => !Object.hasOwn(here, token)).map(([token, folder]) => [token, JSON.parse(map(JSON.stringify(folder))) as string]);
   return {...Object.fromEntries(others), ...here};
 }
@@ -215,7 +215,7 @@ async function placeSideFiles(options: RestoreOptions) {
   const {header} = stored;
   const side = path.join(project.paths.side, stored.session);
   const prefix = `native/${header.agent.id}/`;
-  const map = mapper(header.roots, localRoots(options), (header.platform ?? project.machine.platform) as NodeJS.Platform, project.machine.platform);
+  const map = mapper(header.roots, localRoots(options), (header.platform ?? project.machine.platform) as NodeJS.Platform, project.machine.platform, header.moved);
   for (const name of Object.keys(header.streams).filter(name => name.startsWith(prefix))) {
     const file = name.slice(prefix.length);
     const isMain = !file.includes(`/`) && file.endsWith(`.jsonl`);
@@ -254,7 +254,7 @@ async function restoreNative(options: RestoreOptions): Promise<Restored> {
 
   const roots = {...localRoots(options), ...native.roots(project.machine, session)};
   const platform = (stored.header.platform ?? project.machine.platform) as NodeJS.Platform;
-  const map = mapper(stored.header.roots, roots, platform, project.machine.platform);
+  const map = mapper(stored.header.roots, roots, platform, project.machine.platform, stored.header.moved);
   // The transcript last: a session whose side files are missing is worse than one that is not there yet.
   for (const name of [...names.filter(name => name !== main), main]) {
     const draft = await Draft.begin(native.pathOf(project.machine, session, name));

@@ -132,6 +132,12 @@ export async function distance(repo: Repository, env: MachineEnv, recorded: stri
   return match ? {missing: false, ahead: Number(match[2]), behind: Number(match[1])} : unknown;
 }
 
+/** Is there a branch of this name, here or as last fetched from a remote? */
+export async function hasBranch(repo: Repository, env: MachineEnv, branch: string): Promise<boolean> {
+  const result = await runGit([`for-each-ref`, `--count=1`, `--format=%(refname)`, `refs/heads/${branch}`, `refs/remotes/*/${branch}`], {repo, env, timeoutMs: STATUS_TIMEOUT_MS});
+  return result.code !== 0 || result.stdout.trim() !== ``;
+}
+
 /** A new worktree at `folder` with `commit` checked out, on no branch. Throws GIT_FAILED (the folder exists, no such commit …). */
 export async function addWorktree(repo: Repository, env: MachineEnv, {folder, commit}: {folder: string; commit: string}) {
   if (!OBJECT_ID.test(commit))

@@ -1,7 +1,7 @@
 export * from './types.ts';
 export {changedPaths, checkoutBeside, mergeFiles}   from './checkout.ts';
 export type {CheckedOut}                            from './checkout.ts';
-export {addWorktree, configValue, defaultRemote, distance, gitState, gitVersion, identity, maintain, publicUrl, remotes} from './facts.ts';
+export {addWorktree, configValue, defaultRemote, distance, gitState, gitVersion, hasBranch, identity, maintain, publicUrl, remotes} from './facts.ts';
 export {remoteRefs}                                 from './connection.ts';
 export type {TransportOptions}                      from './connection.ts';
 export {readIndex, updateIndex}                     from './discovery.ts';

@@ -486,11 +486,13 @@ export class LiveSession {
   }
 
   /** What goes into a mirror's first lines. Only what the transcript says, so that a mirror made again is the same. */
-  private mirrorHeader(): {header: SessionHeader; cwd: string} {
+  private mirrorHeader(): {header: SessionHeader; cwd: string; before?: string} {
     const facts = this.facts;
     const first = this.checkpoint.first ?? {};
+    const begun = first.cwd ?? this.options.located.cwd ?? this.options.project.root;
+    const {home = begun} = this.place;
     return {
-      cwd: this.place.home ?? first.cwd ?? this.options.located.cwd ?? this.options.project.root,
+      cwd: home, ...home === begun ? {} : {before: begun},
       header: {
         format: `session-sync/1`,
         session: this.checkpoint.session,

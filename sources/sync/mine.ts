@@ -49,14 +49,26 @@ export class OwnSessions {
         if (!known.has(keyOf(agent, id)))
           known.set(keyOf(agent, id), {session, ...writer !== undefined ? {writer} : {}, ...seq !== undefined ? {seq} : {}, ...size !== undefined && tail !== undefined ? {file: {path, size, tail}} : {}});
     }
-    for (const {id, target} of agents)
-      for (const session of target === undefined ? [] : sessions)
-        for (let generation = 0; generation < KNOWN_GENERATIONS; generation++) {
-          const key = keyOf(id, target!.mirrorId(session, generation));
-          if (!known.has(key))
-            known.set(key, {session});
+    const own = new OwnSessions(project.machine, known);
+    own.expect(sessions);
+    return own;
+  }
+
+  /** Mirrors of these sessions are ours, also where nobody noted them: in a clone that was made again. */
+  expect(sessions: Iterable<string>) {
+    for (const session of sessions)
+      for (const {id, target} of agents)
+        for (let generation = 0; target !== undefined && generation < KNOWN_GENERATIONS; generation++) {
+          const key = keyOf(id, target.mirrorId(session, generation));
+          if (!this.known.has(key))
+            this.known.set(key, {session});
         }
-    return new OwnSessions(project.machine, known);
+  }
+
+  /** Is it noted what of the session is ours? */
+  isNoted(adapter: AgentAdapter, located: LocatedSession) {
+    const own = this.known.get(keyOf(adapter.id, located.nativeId));
+    return own?.file !== undefined || own?.givenUp === true;
   }
 
   /**
@@ -69,7 +81,7 @@ export class OwnSessions {
     const told = located.mirror ?? await adapter.source?.ownership?.(this.machine, located);
     if (own === undefined ? told === undefined : own.session === located.session)
       return {state: `foreign`};
-    const state = told ?? (own === undefined || adapter.target === undefined ? `untouched` : await hasGoneOn(adapter, own));
+    const state = told ?? (own === undefined || adapter.target === undefined ? `untouched` : await hasGoneOn(adapter, own, located));
     if (state === `untouched`)
       return {state};
     const lineage: Origin | undefined = own?.seq !== undefined && isSafeId(own.session) ? {
@@ -79,13 +91,16 @@ export class OwnSessions {
   }
 }
 
-async function hasGoneOn(adapter: AgentAdapter, own: Own): Promise<`untouched` | `continued`> {
+async function hasGoneOn(adapter: AgentAdapter, own: Own, located: LocatedSession): Promise<`untouched` | `continued`> {
   if (own.givenUp === true)
     return `continued`;
   // Without a note: the next sync of the session that it mirrors finds it, and then there is one.
   if (own.file === undefined)
     return `untouched`;
-  const state = await inspectMirror(adapter.target!, own.file);
+  let state = await inspectMirror(adapter.target!, own.file);
+  // The store has moved, with the home.
+  if (state === `gone`)
+    state = await inspectMirror(adapter.target!, {...own.file, path: located.path});
   return state === `continued` || state === `changed` ? `continued` : `untouched`;
 }
 

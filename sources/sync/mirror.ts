@@ -6,7 +6,7 @@ import path                                          from 'node:path';
 import type {AgentAdapter, Machine, MirrorState as Judgement, RecordWriter, TargetAdapter, WriterTarget} from '../agents/types.ts';
 import {LiveTree, isHistory}                         from '../interchange/index.ts';
 import type {NeutralRecord, SessionHeader}           from '../interchange/index.ts';
-import {makeFolder, openRegular, readAt, removeAbandoned, setTime, tailHash, temporaryName, writeAll} from '../system/files.ts';
+import {makeFolder, openRegular, readAt, removeAbandoned, setTime, sizeOf, tailHash, temporaryName, writeAll} from '../system/files.ts';
 
 import {sameBytes}                                   from './intent.ts';
 import type {Intent}                                 from './intent.ts';
@@ -54,7 +54,8 @@ export class Mirror {
   constructor(
     private readonly machine: Machine,
     private readonly adapter: AgentAdapter,
-    private readonly header: () => {header: SessionHeader; cwd: string},
+    /** `before`: the folder that it was in, where that is another one. */
+    private readonly header: () => {header: SessionHeader; cwd: string; before?: string},
     private readonly settings: WriterTarget[`settings`],
     public state: MirrorState,
     /** File of ours that says what is being written (see `Intent`). */
@@ -191,13 +192,27 @@ export class Mirror {
     return {header, cwd: this.state.cwd ?? cwd};
   }
 
+  /** Nobody noted it, and the project was moved since: one that was begun for the folder of then is gone on with. */
+  private async findEarlier(target: WriterTarget) {
+    const {before} = this.header();
+    if (before === undefined || this.state.generation > 0)
+      return;
+    const file = await this.target.pathOf(this.machine, {...target, cwd: before});
+    if (await sizeOf(file) > 0) {
+      target.cwd = before;
+      this.state.path = file;
+    }
+  }
+
   private async openWriter() {
     const resumed = this.behind !== `replace` && this.state.size > 0;
     const {header, cwd} = this.where();
     const target: WriterTarget = {header, id: this.state.id, cwd, settings: this.settings};
-    if (this.state.path === ``)
+    if (this.state.path === ``) {
       this.state.path = await this.target.pathOf(this.machine, target);
-    this.state.cwd = cwd;
+      await this.findEarlier(target);
+    }
+    this.state.cwd = target.cwd;
 
     const writer = this.target.openWriter(target, resumed ? this.state.writer : undefined);
     if (!resumed)

@@ -16,12 +16,12 @@ export type Remembered = {
   size?: number; tail?: string; seq?: number; writer?: string;
 };
 
-/** Notes what was restored from which state, so that a person finds the command again. */
-export async function remember(project: Project, session: string, fresh: Array<Remembered>) {
+/** Notes what was restored from which state, so that a person finds the command again. `replaced`: paths whose notes go. */
+export async function remember(project: Project, session: string, fresh: Array<Remembered>, replaced: Array<string> = []) {
   const before = await recall(project, session);
   await writeAtomic(fileOf(project, session), stableJson({
     session,
-    agents: [...before.filter(one => !fresh.some(other => other.path === one.path)), ...fresh],
+    agents: [...before.filter(one => !replaced.includes(one.path) && !fresh.some(other => other.path === one.path)), ...fresh],
   }));
 }
 

@@ -116,21 +116,23 @@ export type FoundSession = {adapter: AgentAdapter; located: LocatedSession; line
 export async function findSessions(project: Project, onProblem: (problem: {agent: string; reason: string}) => void = () => {}): Promise<Array<FoundSession>> {
   const folders = await projectFolders(project);
   const own = await OwnSessions.of(project);
-  const found: Array<FoundSession> = [];
+  const all: Array<FoundSession> = [];
   for (const adapter of agents) {
-    let sessions: Array<LocatedSession>;
     try {
-      sessions = await adapter.source?.locate(project.machine, folders) ?? [];
+      for (const located of await adapter.source?.locate(project.machine, folders) ?? [])
+        all.push({adapter, located});
     } catch (error) {
       // One agent whose store cannot be read does not hide those of the others.
       onProblem({agent: adapter.id, reason: (error as Error).message});
-      continue;
     }
-    for (const located of sessions) {
-      const judged = await own.judge(adapter, located);
-      if (judged.state !== `untouched`)
-        found.push({adapter, located, ...judged.state === `continued` && judged.lineage !== undefined ? {lineage: judged.lineage} : {}});
-    }
+  }
+  own.expect(all.map(({located}) => located.session));
+
+  const found: Array<FoundSession> = [];
+  for (const {adapter, located} of all) {
+    const judged = await own.judge(adapter, located);
+    if (judged.state !== `untouched`)
+      found.push({adapter, located, ...judged.state === `continued` && judged.lineage !== undefined ? {lineage: judged.lineage} : {}});
   }
   return found.sort((a, b) => a.located.mtimeMs - b.located.mtimeMs || (a.located.session < b.located.session ? -1 : 1));
 }

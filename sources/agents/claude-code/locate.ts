@@ -27,8 +27,8 @@ export async function locate(machine: Machine, folders: Array<string>): Promise<
     if (!project.isDirectory() && !project.isSymbolicLink())
       continue;
     const {name} = project;
-    const exact = wanted.some(({slug}) => slug === name);
-    if (!exact && name !== fixed && !wanted.some(({prefix}) => name.startsWith(prefix)))
+    const exact = wanted.find(({slug}) => slug === name)?.folder;
+    if (exact === undefined && name !== fixed && !wanted.some(({prefix}) => name.startsWith(prefix)))
       continue;
 
     for (const entry of await list(path.join(projects, name))) {
@@ -42,7 +42,7 @@ export async function locate(machine: Machine, folders: Array<string>): Promise<
       if (head === null || head.size === 0)
         continue;
       // A transcript that names no folder (not written by Claude Code) belongs to the folder that it lies in.
-      if (head.cwd === undefined ? !exact : !folders.some(folder => isWithin(head.cwd!, folder)))
+      if (head.cwd === undefined ? exact === undefined : !folders.some(folder => isWithin(head.cwd!, folder)))
         continue;
 
       sessions.push({
@@ -50,7 +50,7 @@ export async function locate(machine: Machine, folders: Array<string>): Promise<
         nativeId,
         session: sessionIdFor(AGENT, nativeId),
         path: file,
-        ...head.cwd === undefined ? {} : {cwd: head.cwd},
+        cwd: head.cwd ?? exact!,
         size: head.size,
         mtimeMs: head.mtimeMs,
       });

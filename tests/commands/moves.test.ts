@@ -1,0 +1,276 @@
+import * as fs                                 from 'node:fs/promises';
+import path                                    from 'node:path';
+import {describe, expect, it, vi}              from 'vitest';
+
+import {goOnInCodex}                           from './_continue.ts';
+import {OTHER, Person, RECORDS, SESSION, grow, makeKept, makeWorld, snapshot} from './_runCli.ts';
+
+vi.setConfig({testTimeout: 120_000});
+
+/** The same person, with the project in another folder. */
+const at = (person: Person, folder: string) => {
+  const moved = new Person(person.world, person.name, folder);
+  moved.env = person.env;
+  return moved;
+};
+
+async function renamed(person: Person, name = `market`) {
+  const folder = path.join(path.dirname(person.repo), name);
+  await fs.rename(person.repo, folder);
+  return at(person, folder);
+}
+
+const sessionsOf = async (person: Person) => (await person.json([`list`])).sessions as Array<{session: string; records: number; agent: string}>;
+const firstLine = async (file: string) => JSON.parse((await fs.readFile(file, `utf8`)).split(`\n`)[0]!);
+const movedOf = async (person: Person, ...args: Array<string>) => JSON.parse((await person.cli(`doctor`, ...args, `--json`)).stdout).data.moved as Array<{agent: string; nativeId: string; from: string; to: string; done: boolean; problem?: string}>;
+
+describe(`a project that was renamed`, () => {
+  it(`keeps its sessions: they are listed, read on where they lie, and their mirrors go on`, async () => {
+    const {alice} = await makeKept();
+    const moved = await renamed(alice);
+    expect(await sessionsOf(moved)).toMatchObject([{session: SESSION, records: RECORDS}]);
+    expect(await moved.ok(`sync`)).toContain(`Everything is up to date`);
+
+    await grow(alice);
+    expect(await moved.ok(`sync`)).toContain(`1 new records`);
+    expect(await sessionsOf(moved)).toMatchObject([{session: SESSION, records: RECORDS + 1}]);
+    const rollouts = await moved.rollouts();
+    expect(rollouts).toHaveLength(1);
+    expect(await fs.readFile(rollouts[0]!, `utf8`)).toContain(`And the shipping costs?`);
+  });
+
+  it(`has them in the agents again after doctor --fix, which says before what it will do`, async () => {
+    const {alice} = await makeKept();
+    const [rollout] = await alice.rollouts();
+    const transcript = await fs.readFile(alice.transcript(), `utf8`);
+    const moved = await renamed(alice);
+    const before = await snapshot(moved.home);
+    expect(await movedOf(moved)).toMatchObject([
+      {agent: `claude-code`, nativeId: SESSION, from: alice.repo, to: moved.repo, done: false},
+      {agent: `codex`, from: alice.repo, to: moved.repo, done: false},
+    ]);
+    expect(await snapshot(moved.home)).toEqual(before);
+
+    const said = (await moved.cli(`doctor`, `--fix`)).stdout;
+    expect(said).toMatch(new RegExp(`Claude Code: session ${SESSION.slice(0, 8)} was filed under ${alice.repo}, now under ${moved.repo}`));
+    expect(await fs.readFile(moved.transcript(), `utf8`)).toBe(transcript);
+    await expect(fs.stat(alice.transcript())).rejects.toThrow(`ENOENT`);
+    expect((await firstLine(rollout!)).payload.cwd).toBe(moved.repo);
+
+    expect(await movedOf(moved)).toEqual([]);
+    expect(await movedOf(moved, `--fix`)).toEqual([]);
+    expect(await moved.ok(`sync`)).toContain(`Everything is up to date`);
+    expect(await sessionsOf(moved)).toMatchObject([{session: SESSION, records: RECORDS}]);
+
+    // It goes on there, as one session, and so does its mirror.
+    await grow(moved);
+    expect(await moved.ok(`sync`)).toContain(`1 new records`);
+    expect(await sessionsOf(moved)).toMatchObject([{session: SESSION, records: RECORDS + 1}]);
+    expect(await moved.rollouts()).toEqual([rollout]);
+    expect(await fs.readFile(rollout!, `utf8`)).toContain(`And the shipping costs?`);
+  });
+
+  it(`keeps one meaning for the names of its folders across the move`, async () => {
+    const {alice, bob, remote} = await makeKept();
+    const moved = await renamed(alice);
+    await moved.cli(`doctor`, `--fix`);
+    await grow(moved, `Look at ${moved.repo}/src/cart.js and ${alice.repo}/src/stock.js.`);
+    await moved.ok(`sync`);
+    const ref = (await moved.refs()).split(`\n`).find(line => line.includes(`refs/session-sync/s/`))!.split(` `)[0]!;
+    const header = JSON.parse(await moved.git(`show`, `${ref}:header.json`));
+    expect(header.roots.root).toBe(alice.repo);
+    expect(header.moved).toContainEqual(expect.objectContaining({root: moved.repo}));
+    expect(header.rootCommit).toBe((await moved.git(`rev-list`, `--max-parents=0`, `HEAD`)).trim());
+    const files = (await moved.git(`ls-tree`, `-r`, `--name-only`, ref)).split(`\n`).filter(name => name.startsWith(`rec/`));
+    const records = await moved.git(`show`, `${ref}:${files.at(-1)!}`);
+    expect(records).toContain(`Look at {root}/src/cart.js and {root}/src/stock.js.`);
+
+    await moved.ok(`push`);
+    await bob.git(`clone`, `-q`, remote, bob.repo);
+    await bob.ok(`pull`);
+    await bob.ok(`restore`, SESSION);
+    for (const file of [bob.transcript(), (await bob.rollouts())[0]!]) {
+      const text = await fs.readFile(file, `utf8`);
+      expect(text).toContain(`Look at ${bob.repo}/src/cart.js and ${bob.repo}/src/stock.js.`);
+      expect(text).not.toContain(moved.repo);
+    }
+  });
+
+  it(`gets everything back as it was from doctor --fix --undo`, async () => {
+    const {alice} = await makeKept();
+    const stores = async () => ({...await snapshot(path.join(alice.home, `.claude`)), ...await snapshot(path.join(alice.home, `.codex`))});
+    const before = await stores();
+    const moved = await renamed(alice);
+    await moved.cli(`doctor`, `--fix`);
+    expect(await stores()).not.toEqual(before);
+    expect(await movedOf(moved, `--fix`, `--undo`)).toHaveLength(2);
+    expect(await stores()).toEqual(before);
+    expect(await sessionsOf(moved)).toHaveLength(1);
+    expect(await movedOf(moved)).toHaveLength(2);
+    await fs.rename(moved.repo, alice.repo);
+    expect(await alice.ok(`sync`)).toContain(`Everything is up to date`);
+    expect(await movedOf(alice)).toEqual([]);
+  });
+
+  it(`leaves what it would have to write over, and what is open`, async () => {
+    const {alice} = await makeKept();
+    const moved = await renamed(alice);
+    await fs.mkdir(moved.claudeFolder(), {recursive: true});
+    await fs.writeFile(moved.transcript(), `{"type":"user","cwd":"/elsewhere"}\n`);
+    const transcript = await fs.readFile(alice.transcript(), `utf8`);
+    const [claude] = await movedOf(moved, `--fix`);
+    expect(claude).toMatchObject({agent: `claude-code`, done: false, problem: expect.stringContaining(`is there already`)});
+    expect(await fs.readFile(alice.transcript(), `utf8`)).toBe(transcript);
+    await fs.rm(moved.transcript());
+
+    await fs.mkdir(path.join(alice.home, `.claude`, `sessions`));
+    await fs.writeFile(path.join(alice.home, `.claude`, `sessions`, `${process.pid}.json`), JSON.stringify({pid: process.pid, sessionId: SESSION}));
+    expect(await movedOf(moved, `--fix`)).toMatchObject([{agent: `claude-code`, done: false, problem: expect.stringContaining(`open right now`)}]);
+    expect(await fs.readFile(alice.transcript(), `utf8`)).toBe(transcript);
+    await fs.rm(path.join(alice.home, `.claude`, `sessions`), {recursive: true});
+    expect(await movedOf(moved, `--fix`)).toMatchObject([{agent: `claude-code`, done: true}]);
+  });
+
+  it(`never takes over a folder that is somebody's now`, async () => {
+    const {alice} = await makeKept();
+    const moved = await renamed(alice);
+    await fs.mkdir(alice.repo);
+    await alice.git(`init`, `-q`);
+    await fs.writeFile(path.join(alice.repo, `new.txt`), `Another shop.\n`);
+    await alice.record(`handwritten`, OTHER);
+    expect(await movedOf(moved, `--fix`)).toEqual([]);
+    expect((await sessionsOf(moved)).map(({session}) => session)).toEqual([SESSION]);
+    expect(await moved.cli(`doctor`, `--fix`, `--moved-from`, alice.repo)).toMatchObject({exitCode: 1, stderr: expect.stringContaining(`only sessions of a folder that is gone`)});
+    expect(await fs.stat(alice.transcript(OTHER)).then(() => true)).toBe(true);
+  });
+
+  it(`takes a session of an agent that went on with a mirror along as well`, async () => {
+    const {alice} = await makeKept();
+    await goOnInCodex(alice, undefined, `And now the discount, please.`, `The discount is there.`);
+    await alice.ok(`sync`);
+    const before = (await sessionsOf(alice)).map(({session, records}) => ({session, records}));
+    const moved = await renamed(alice);
+    expect((await movedOf(moved, `--fix`)).every(({done}) => done)).toBe(true);
+    expect(await movedOf(moved)).toEqual([]);
+    expect((await sessionsOf(moved)).map(({session, records}) => ({session, records}))).toEqual(before);
+    expect(await moved.ok(`sync`)).toContain(`Everything is up to date`);
+    expect((await fs.readdir(moved.claudeFolder())).filter(name => name.endsWith(`.jsonl`))).toHaveLength(2);
+  });
+});
+
+describe(`a project that is elsewhere`, () => {
+  it(`keeps the sessions of a worktree that was removed, and gives them to the main folder`, async () => {
+    const {alice} = await makeKept();
+    const tree = at(alice, path.join(alice.home, `shop-cart`));
+    await alice.git(`worktree`, `add`, `-q`, tree.repo);
+    await tree.record(`handwritten`, OTHER);
+    await alice.ok(`sync`);
+    const known = (await sessionsOf(alice)).map(({session}) => session).sort();
+    expect(known).toEqual([SESSION, OTHER]);
+    await alice.git(`worktree`, `remove`, `--force`, tree.repo);
+
+    expect((await sessionsOf(alice)).map(({session}) => session).sort()).toEqual(known);
+    await grow(tree, `And the shipping costs?`, OTHER);
+    expect(await alice.ok(`sync`)).toContain(`1 new records`);
+    expect(await alice.json([`restore`, OTHER])).toMatchObject({session: OTHER});
+    expect(await movedOf(alice, `--fix`)).toMatchObject([
+      {agent: `claude-code`, nativeId: OTHER, from: tree.repo, to: alice.repo, done: true},
+      {agent: `codex`, from: tree.repo, to: alice.repo, done: true},
+    ]);
+    expect(await fs.stat(alice.transcript(OTHER)).then(info => info.isFile())).toBe(true);
+  });
+
+  it(`follows a worktree that git knows in another place`, async () => {
+    const {alice} = await makeKept();
+    const tree = at(alice, path.join(alice.home, `shop-cart`));
+    await alice.git(`worktree`, `add`, `-q`, tree.repo);
+    await tree.record(`handwritten`, OTHER);
+    await alice.ok(`sync`);
+    await alice.git(`worktree`, `move`, tree.repo, path.join(alice.home, `cart`));
+    expect((await movedOf(alice, `--fix`)).map(({to, done}) => ({to, done}))).toEqual(Array.from({length: 2}, () => ({to: path.join(alice.home, `cart`), done: true})));
+  });
+
+  it(`finds the sessions of a clone that was thrown away, by what was pushed of them`, async () => {
+    const {alice, remote} = await makeKept();
+    await alice.ok(`push`);
+    await fs.rm(alice.repo, {recursive: true});
+    const fresh = at(alice, path.join(alice.home, `again`));
+    await fresh.git(`clone`, `-q`, remote, fresh.repo);
+    await fresh.ok(`init`);
+    expect(await movedOf(fresh)).toEqual([]);
+    await fresh.ok(`pull`);
+    // The mirror, of which nobody knows any more how much is ours, is known again once its session was read.
+    expect((await movedOf(fresh, `--fix`)).map(({agent, done}) => ({agent, done}))).toEqual([{agent: `claude-code`, done: true}, {agent: `codex`, done: true}]);
+    expect(await fs.stat(fresh.transcript()).then(info => info.isFile())).toBe(true);
+    await fresh.ok(`sync`);
+    expect(await sessionsOf(fresh)).toMatchObject([{session: SESSION, records: RECORDS}]);
+    expect(await Promise.all((await fresh.rollouts()).map(async file => (await firstLine(file)).payload.cwd))).toEqual([fresh.repo]);
+    expect(await movedOf(fresh)).toEqual([]);
+  });
+
+  it(`is told of a folder that it never knew`, async () => {
+    const {alice} = await makeWorld();
+    await alice.record(`handwritten`, SESSION);
+    const moved = await renamed(alice);
+    await moved.ok(`init`);
+    expect(await movedOf(moved)).toEqual([]);
+    expect(await movedOf(moved, `--moved-from`, alice.repo)).toMatchObject([{agent: `claude-code`, nativeId: SESSION, done: false}]);
+    expect(await movedOf(moved, `--fix`, `--moved-from`, `../shop`)).toMatchObject([{agent: `claude-code`, nativeId: SESSION, done: true}]);
+    expect(await sessionsOf(moved)).toMatchObject([{session: SESSION, records: RECORDS}]);
+    expect(await moved.rollouts()).toHaveLength(1);
+    expect((await firstLine((await moved.rollouts())[0]!)).payload.cwd).toBe(moved.repo);
+  });
+
+  it(`knows a session of Codex by the repository that it names`, async () => {
+    const {alice} = await makeWorld();
+    await alice.ok(`init`);
+    const id = `01a206c8-f28b-77a2-8fe2-681486ca63a5`;
+    const commit = (await alice.git(`rev-parse`, `HEAD`)).trim();
+    const folder = path.join(alice.home, `.codex`, `sessions`, `2026`, `11`, `20`);
+    const write = async (name: string, git: object) => {
+      const lines = [
+        {timestamp: `2026-11-20T10:00:00.000Z`, type: `session_meta`, payload: {id: name, timestamp: `2026-11-20T10:00:00.000Z`, cwd: `/nowhere/shop`, originator: `codex`, cli_version: `0.169.0`, source: `cli`, git}},
+        {timestamp: `2026-11-20T10:00:01.000Z`, type: `response_item`, payload: {type: `message`, role: `user`, content: [{type: `input_text`, text: `Hello`}]}},
+      ];
+      await fs.mkdir(folder, {recursive: true});
+      await fs.writeFile(path.join(folder, `rollout-2026-11-20T10-00-00-${name}.jsonl`), lines.map(line => `${JSON.stringify(line)}\n`).join(``));
+    };
+    await write(id, {commit_hash: commit, branch: `main`});
+    await write(id.replace(/5$/, `6`), {commit_hash: commit.replaceAll(/[0-9]/g, `0`), branch: `main`});
+    await write(id.replace(/5$/, `7`), {commit_hash: commit, repository_url: `https://example.org/other.git`});
+    expect(await movedOf(alice)).toMatchObject([{agent: `codex`, nativeId: id, from: `/nowhere/shop`, to: alice.repo}]);
+  });
+
+  it(`follows a home that was renamed, with the agents' stores in it`, async () => {
+    const {alice, world} = await makeKept();
+    const home = path.join(world, `alicia`);
+    await fs.rename(alice.home, home);
+    const moved = new Person(world, `alicia`, path.join(home, `shop`));
+    moved.env = {...alice.env, HOME: home};
+    const folder = path.join(home, `.claude`, `projects`, path.basename(alice.claudeFolder()));
+    await fs.appendFile(path.join(folder, `${SESSION}.jsonl`), ``);
+    expect(await moved.ok(`sync`)).not.toContain(`is gone`);
+    expect((await movedOf(moved, `--fix`)).every(({done}) => done)).toBe(true);
+    await grow(moved);
+    await moved.ok(`sync`);
+    expect(await sessionsOf(moved)).toMatchObject([{session: SESSION, records: RECORDS + 1}]);
+    const rollouts = await moved.rollouts();
+    expect(rollouts).toHaveLength(1);
+    expect(await fs.readFile(rollouts[0]!, `utf8`)).toContain(`And the shipping costs?`);
+  });
+
+  it(`says so where the history was rewritten or the branch has another name`, async () => {
+    const {alice} = await makeKept();
+    await alice.git(`branch`, `-m`, `main`, `trunk`);
+    await alice.git(`checkout`, `-q`, `--orphan`, `fresh`);
+    await alice.git(`commit`, `-q`, `-m`, `The shop, told anew`);
+    await alice.git(`branch`, `-D`, `trunk`);
+    await alice.git(`remote`, `remove`, `origin`);
+    await alice.git(`reflog`, `expire`, `--expire=now`, `--all`);
+    await alice.git(`gc`, `-q`, `--prune=now`);
+    const {differences} = await alice.json([`restore`, SESSION, `--dry-run`]);
+    expect(differences.join(`\n`)).toMatch(/not in this repository: the history here begins with another commit/);
+    expect(differences.join(`\n`)).toMatch(/branch main, which is not here any more/);
+    expect(await sessionsOf(alice)).toHaveLength(1);
+  });
+});
