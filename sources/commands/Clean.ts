@@ -23,7 +23,8 @@ export class CleanCommand extends BaseCommand {
     details: `
       Removes the refs of sessions whose last record is older than the bound (\`30d\`, \`8w\`, \`6m\`, \`1y\`, \`12h\`); git
       frees the space at its next garbage collection. Only sessions that a remote is known to have in the same state
-      (\`session-sync push\` and \`pull\` learn that); \`--force\` removes the others, too. Each one is named.
+      (\`session-sync push\` and \`pull\` learn that); \`--force\` removes the others, too, but for those that a newer session
+      goes on from. Each one is named.
 
       Transcripts of the agents are never touched. With \`--mirrors\` the mirrors in other agents go as well, but for those
       that the agent has opened or continued. A session comes back when its transcript grows.
@@ -42,6 +43,7 @@ export class CleanCommand extends BaseCommand {
     const store = await this.store(project);
     const {sessions} = await knownSessions(project, store);
     const old = sessions.filter(({updated, where}) => where !== `remote` && updated !== undefined && Date.parse(updated) < before);
+    const needed = beginningsOf(sessions, sessions.filter(session => !old.includes(session)));
     const removed: Array<string> = [];
     const kept: Array<string> = [];
     await this.exclusively(project, async () => {
@@ -49,6 +51,11 @@ export class CleanCommand extends BaseCommand {
         if (session.where !== `pushed` && !this.force) {
           kept.push(session.session);
           this.warn(`${this.name(session)}: kept, no remote is known to have it (push it, or --force)`);
+          continue;
+        }
+        if (session.where !== `pushed` && needed.has(session.session)) {
+          kept.push(session.session);
+          this.warn(`${this.name(session)}: kept, a newer session goes on from it and nobody else is known to have it`);
           continue;
         }
         removed.push(session.session);
@@ -100,4 +107,14 @@ export class CleanCommand extends BaseCommand {
     else
       await removeIfThere(mirror.path);
   }
+}
+
+/** Ids of all sessions without which one of `staying` would lose its beginning. */
+function beginningsOf(sessions: Array<KnownSession>, staying: Array<KnownSession>): Set<string> {
+  const byId = new Map(sessions.map(session => [session.session, session]));
+  const needed = new Set<string>();
+  for (const session of staying)
+    for (let lineage = session.lineage; lineage?.source !== undefined && !needed.has(lineage.parent); lineage = byId.get(lineage.parent)?.lineage)
+      needed.add(lineage.parent);
+  return needed;
 }

@@ -126,4 +126,20 @@ describe(`a session that several agents go on with, in turns`, {timeout: 120_000
     expect(output.stdout + output.stderr).toContain(SESSION);
     expect(await textsOf(bob, child!.session)).toEqual([`Now the discount.`, `The discount is there.`]);
   });
+
+  it(`keeps the beginning of what goes on from it, when old sessions are cleaned away`, async () => {
+    const {alice} = await makeWorld();
+    await alice.record(`handwritten`, SESSION);
+    await alice.ok(`init`);
+    await alice.ok(`sync`);
+    await goOnInCodex(alice, undefined, `Now the discount.`, `The discount is there.`, new Date().toISOString());
+    await alice.ok(`sync`);
+    const [child] = (await sessionsOf(alice)).filter(({agent}) => agent === `codex`);
+    expect(await alice.json([`clean`, `--older-than`, `1h`, `--force`], 2)).toMatchObject({removed: [], kept: [SESSION]});
+    expect((await textsOf(alice, child!.session)).at(-1)).toBe(`The discount is there.`);
+    // Once a remote has it, it may go: it is known from there.
+    await alice.ok(`push`);
+    expect(await alice.json([`clean`, `--older-than`, `1h`, `--force`])).toMatchObject({removed: [SESSION]});
+    expect((await textsOf(alice, child!.session)).length).toBeGreaterThan(2);
+  });
 });
