@@ -24,6 +24,7 @@ const VERBS: {[verb: string]: () => Promise<CommandClass<Context>>} = {
   push:    async () => (await import(`./commands/Push.ts`)).PushCommand,
   pull:    async () => (await import(`./commands/Pull.ts`)).PullCommand,
   restore: async () => (await import(`./commands/Restore.ts`)).RestoreCommand,
+  rewind:  async () => (await import(`./commands/Rewind.ts`)).RewindCommand,
   pause:   async () => (await import(`./commands/Pause.ts`)).PauseCommand,
   resume:  async () => (await import(`./commands/Resume.ts`)).ResumeCommand,
   clean:   async () => (await import(`./commands/Clean.ts`)).CleanCommand,

@@ -7,6 +7,8 @@ import {summarise}                             from '../interchange/index.ts';
 import {describeDifference}                    from '../restore/compare.ts';
 import {restore}                               from '../restore/restore.ts';
 import type {Restored}                         from '../restore/restore.ts';
+import {turnAt}                                from '../restore/turns.ts';
+import type {Turn}                             from '../restore/turns.ts';
 import {remember}                              from '../sync/remembered.ts';
 import {addWorktree, distance, gitState, hasBranch, rootCommit, rootCommitCache} from '../store/index.ts';
 import type {SessionStore}                     from '../store/index.ts';
@@ -19,6 +21,7 @@ import {progress}                              from '../terminal/progress.ts';
 import {safe}                                  from '../terminal/safe.ts';
 
 import {BaseCommand, CommandError}             from './Base.ts';
+import {bringChanges}                          from './support/changes.ts';
 import {chooseFork, chooseSession, describeForks, knownSessions} from './support/overview.ts';
 import type {KnownSession}                     from './support/overview.ts';
 
@@ -44,12 +47,17 @@ export class RestoreCommand extends BaseCommand {
       Doing it twice changes nothing; a session that has grown is appended to. A file that the agent has continued is
       left alone. Amp keeps its threads on its own servers: \`--agent amp\` asks before it uploads anything, and writes a
       document to hand over when Amp does not take the session. \`--at\` ends with an earlier record, also one on an abandoned branch (see \`show --text\`).
+
+      \`--with-changes\` also brings the files that were not committed when the last turn ended (with \`--at\`, the turn up
+      to there), where \`init --snapshot\` had them kept. The working tree must have no changes of its own. Where it is at
+      another commit, what both have changed is merged file by file, with marks in what does not fit together.
     `,
     examples: [
       [`Choose a session`, `$0 restore`],
       [`Go on in Codex`, `$0 restore 5e551000 --agent codex`],
       [`What Bob made of it`, `$0 restore 5e551000 --fork bob`],
       [`In a worktree at the commit it was recorded at`, `$0 restore 5e551000 --checkout`],
+      [`With the uncommitted files, too`, `$0 restore 5e551000 --checkout --with-changes`],
     ],
   });
 
@@ -57,6 +65,7 @@ export class RestoreCommand extends BaseCommand {
   branch = Option.String(`--branch`, {description: `Only sessions that were recorded on this branch`});
   checkout = Option.Boolean(`--checkout`, false, {description: `Restore in a new worktree at the recorded commit`});
   fork = Option.String(`--fork`, {description: `Which of a session's forks: begin of its name, its author or its machine`});
+  withChanges = Option.Boolean(`--with-changes`, false, {description: `Also bring the files that were not committed then`});
   at = Option.String(`--at`, {description: `Number of the last record to restore`});
   yes = Option.Boolean(`--yes`, false, {description: `Answer with yes what would be asked before something is sent to an agent's servers`});
   dryRun = Option.Boolean(`--dry-run`, false, {description: `Show what would be written, and write nothing`});
@@ -74,12 +83,14 @@ export class RestoreCommand extends BaseCommand {
     }
     const at = this.parseAt(session);
 
-    const place = this.checkout ? await this.worktree(project, session) : project;
+    const turn = this.withChanges ? await this.turn(store, session, at) : null;
+    const place = this.checkout ? await this.worktree(project, session, turn) : project;
     const {newest} = session.stored!;
     this.introduce(session);
     for (const {session: child, agent, stored, updated} of sessions.filter(({lineage}) => lineage?.parent === session.session).slice(0, 5))
       this.say(`  It goes on in ${safe(agent)}${stored?.newest.header.author ? ` (${safe(stored.newest.header.author.name, {width: 40})}${updated ? `, ${age(updated, this.context.now().getTime())}` : ``})` : ``}: session-sync restore ${child.slice(0, 8)}`);
 
+    const files = turn === null ? null : await bringChanges(store, this.checkout && this.dryRun ? null : place, turn, {dryRun: this.dryRun, say: line => this.say(line), warn: line => this.warn(line)});
     const restored: Array<Restored> = [];
     const failed: Array<{agent: string; reason: string}> = [];
     const bar = await progress(this.context);
@@ -107,7 +118,7 @@ export class RestoreCommand extends BaseCommand {
       }))).catch((error: Error) => this.warn(`\`status\` will not show this: ${error.message}`));
     if (restored.length === 0)
       throw new CommandError(`NOT_RESTORED`, failed.map(({agent, reason}) => `${agent}: ${reason}`).join(`\n`));
-    return this.done({session: session.session, cwd: place.root, dryRun: this.dryRun, restored: restored.map(({ours: _, ...one}) => one), failed, differences}, failed.length > 0 ? 2 : 0);
+    return this.done({session: session.session, cwd: place.root, dryRun: this.dryRun, restored: restored.map(({ours: _, ...one}) => one), failed, differences, ...files !== null ? {changes: files.brought} : {}}, failed.length > 0 || files?.complete === false ? 2 : 0);
   }
 
   private async candidates(project: Project, store: SessionStore) {
@@ -245,11 +256,18 @@ export class RestoreCommand extends BaseCommand {
     }).map(line => safe(line));
   }
 
-  private async worktree(project: Project, session: KnownSession): Promise<Project> {
-    const {header} = session.stored!.newest;
+  private async turn(store: SessionStore, session: KnownSession, at: number | undefined): Promise<Turn> {
+    const turn = await turnAt(store, session.stored!.newest, at);
+    if (turn === null)
+      throw new CommandError(`NO_CHANGES`, `It is not known what the files of this session were like${at === undefined ? `` : ` up to record ${at}`}: \`session-sync init --snapshot tracked\` keeps them from the next turn on.`);
+    return turn;
+  }
+
+  private async worktree(project: Project, session: KnownSession, turn: Turn | null): Promise<Project> {
+    const {header} = turn?.stored ?? session.stored!.newest;
     if (header.commit === undefined)
       throw new CommandError(`NO_COMMIT`, `The session was recorded before the first commit: there is nothing to check out.`);
-    const folder = path.join(path.dirname(project.root), `${path.basename(project.root)}-${session.session.slice(0, 8)}`);
+    const folder = path.join(path.dirname(project.root), `${path.basename(project.root)}-${session.session.slice(0, 8)}${turn !== null && this.at !== undefined ? `-${turn.records - 1}` : ``}`);
     if (this.dryRun) {
       this.say(`Would make a worktree at ${folder} (${header.commit.slice(0, 8)})`);
       return project;

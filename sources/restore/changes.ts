@@ -44,8 +44,12 @@ export async function planChanges({project, store, stored, state}: {project: Pro
       : await checkoutBeside(repository, env, {commit: state.base, paths: state.files.map(file => file.path), folder});
     const planner = new Planner(project.root, env, folder, state, laid, await ignoresCase(project));
     const changes: Array<PlannedChange> = [];
-    for (const change of state.files)
-      changes.push(await planner.plan(change, async () => await store.readWorktreeFile(stored, change)));
+    // What goes may make room for the others.
+    for (const deleted of [true, false])
+      for (const change of state.files)
+        if ((change.change === `deleted`) === deleted)
+          changes.push(await planner.plan(change, async () => await store.readWorktreeFile(stored, change)));
+    changes.sort((a, b) => a.path < b.path ? -1 : 1);
     return {
       changes, dirty: status.entries.filter(({kind}) => kind !== `untracked`).map(entry => entry.path),
       base: laid === null ? `unknown` : status.git.commit === state.base ? `same` : `other`,
@@ -66,14 +70,14 @@ async function ignoresCase({repository, machine}: Project) {
 }
 
 class Planner {
-  private readonly going: Set<string>;
+  /** What the plan removes. */
+  private readonly going = new Set<string>();
   private readonly twice = new Set<string>();
 
   constructor(
     private readonly root: string, private readonly env: Project[`machine`][`env`], private readonly folder: string,
     state: WorktreeState, private readonly laid: Map<string, CheckedOut> | null, ignoreCase: boolean,
   ) {
-    this.going = new Set(state.files.filter(({change}) => change === `deleted`).map(file => file.path));
     const seen = new Map<string, string>();
     for (const {path: name, change} of ignoreCase ? state.files : []) {
       if (change === `deleted`)
@@ -98,7 +102,7 @@ class Planner {
 
     const found = await look(this.root, name, this.going);
     if (found.kind === `beyond`)
-      return left(found.reason);
+      return change.change === `deleted` ? {path: name, outcome: `unchanged`} : left(found.reason);
     if (found.kind === `other`)
       return left(`something else than a file is there`);
     if (found.kind === `folder` && (change.change === `deleted` || ![...this.going].some(gone => gone.startsWith(`${name}/`))))
@@ -129,6 +133,8 @@ class Planner {
   }
 
   private write(name: string, wanted: Content | null): PlannedChange {
+    if (wanted === null)
+      this.going.add(name);
     return {path: name, outcome: wanted === null ? `deleted` : `written`, action: {path: name, wanted}};
   }
 

@@ -46,10 +46,14 @@ export async function checkoutBeside(repo: Repository, env: MachineEnv, {commit,
   return found;
 }
 
-/** Paths of which two commits differ. Throws GIT_FAILED, TOO_LARGE. */
-export async function changedPaths(repo: Repository, env: MachineEnv, from: string, to: string): Promise<Array<string>> {
-  const {stdout} = await git([`diff-tree`, `-r`, `-z`, `--no-renames`, `--name-only`, from, to], {repo, env});
-  return stdout.split(`\0`).filter(name => name !== ``);
+/** Paths of which two commits differ, each with `A` (only the second has it), `D` (only the first) or another letter. Throws GIT_FAILED, TOO_LARGE. */
+export async function changedPaths(repo: Repository, env: MachineEnv, from: string, to: string): Promise<Map<string, string>> {
+  const {stdout} = await git([`diff-tree`, `-r`, `-z`, `--no-renames`, `--name-status`, from, to], {repo, env});
+  const fields = stdout.split(`\0`);
+  const changed = new Map<string, string>();
+  for (let at = 0; at + 1 < fields.length; at += 2)
+    changed.set(fields[at + 1]!, fields[at]!);
+  return changed;
 }
 
 /**

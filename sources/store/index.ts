@@ -18,7 +18,7 @@ export {rootCommit, rootCommitCache}                from './rootCommit.ts';
 export {pushedTo}                                   from './pushed.ts';
 export {newest, unionRefs}                          from './read.ts';
 export type {Stored}                                from './read.ts';
-export {packRefs}                                   from './refs.ts';
+export {isAncestor, packRefs}                       from './refs.ts';
 export {takeSnapshot}                               from './snapshot.ts';
 export type {Snapshot}                              from './snapshot.ts';
 export {treeStatus}                                 from './status.ts';

@@ -42,13 +42,17 @@ export async function takeSnapshot(repo: Repository, env: MachineEnv, options: S
 
   const {git, entries} = status;
   const taking = new Taking(repo, options, new Set(entries.map(({headBlob}) => headBlob)));
-  for (const entry of entries)
-    await taking.take(entry);
+  // What git knows comes first, wherever a bound is.
+  for (const untracked of [false, true])
+    for (const entry of entries)
+      if ((entry.kind === `untracked`) === untracked)
+        await taking.take(entry);
+  taking.files.sort((a, b) => a.path < b.path ? -1 : 1);
   const state: WorktreeState = {
     format: `session-sync-worktree/1`, scope: options.scope,
     ...git.commit !== undefined ? {base: git.commit} : {},
     ...git.branch !== undefined ? {branch: git.branch} : {},
-    files: taking.files, leftOut: taking.leftOut, ...taking.more > 0 ? {more: taking.more} : {},
+    files: taking.files, leftOut: taking.leftOut, ...taking.more > 0 ? {more: taking.more} : {}, ...taking.moreTracked > 0 ? {moreTracked: taking.moreTracked} : {},
   };
   return {worktree: {state, contents: taking.contents}, git};
 }
@@ -58,6 +62,7 @@ class Taking {
   readonly leftOut: WorktreeState[`leftOut`] = [];
   readonly contents = new Map<string, Buffer>();
   more = 0;
+  moreTracked = 0;
   private bytes = 0;
   private listed = 0;
 
@@ -67,7 +72,7 @@ class Taking {
   async take(entry: StatusEntry) {
     const found = await this.look(entry);
     if (typeof found === `string`)
-      return await this.leave(entry.path, found);
+      return await this.leave(entry, found);
     if (found === null)
       return;
 
@@ -75,9 +80,9 @@ class Taking {
     const {maxFiles = MAX_SNAPSHOT_FILES, maxBytes = MAX_SNAPSHOT_BYTES} = this.options;
     const listed = Buffer.byteLength(change.path) + 120;
     if (this.files.length >= maxFiles || this.listed + listed > MAX_LISTED_BYTES)
-      return await this.leave(entry.path, `too many files`);
+      return await this.leave(entry, `too many files`);
     if (this.bytes + (content?.length ?? 0) > maxBytes)
-      return await this.leave(entry.path, `too much in all`);
+      return await this.leave(entry, `too much in all`);
 
     this.bytes += content?.length ?? 0;
     this.listed += listed;
@@ -125,12 +130,14 @@ class Taking {
     return {change: {path: entry.path, change, mode, blob, bytes: content.length}, content};
   }
 
-  private async leave(name: string, reason: string) {
+  private async leave({path: name, kind}: StatusEntry, reason: string) {
     // A name that holds a secret cannot be told.
-    if (this.leftOut.length >= MAX_NAMED || name.length > MAX_SHOWN_NAME || !await this.options.isClean(name))
-      this.more += 1;
-    else
+    if (this.leftOut.length < MAX_NAMED && name.length <= MAX_SHOWN_NAME && await this.options.isClean(name)) {
       this.leftOut.push({path: name, reason});
+      return;
+    }
+    this.more += 1;
+    this.moreTracked += kind === `untracked` ? 0 : 1;
   }
 }
 

@@ -1,4 +1,5 @@
 import {removeCrashReports}                     from './fastImport.ts';
+import {git}                                    from './git.ts';
 import type {MachineEnv}                        from './git.ts';
 import {readHeader, readHeads}                  from './heads.ts';
 import {
@@ -22,6 +23,9 @@ export type StoreOptions = {
   /** Age from which a lock in our namespaces counts as left behind. */
   staleLockMs?: number;
 };
+
+/** States of one session that are looked back at. */
+const MAX_PAST = 20_000;
 
 /** New sessions after which a store looks whether refs want packing. */
 const PACK_EVERY = 100;
@@ -142,6 +146,23 @@ export class SessionStore {
 
   async readAttachment(ref: StoredRef, sha256: string): Promise<Buffer> {
     return await new SessionTree(this.reader, ref).attachment(sha256);
+  }
+
+  /**
+   * The states of a session that one writer stored one after the other, the newest first, `ref` itself included. What
+   * cannot be read any more is left out. Throws GIT_FAILED.
+   */
+  async * past(ref: StoredRef): AsyncGenerator<Stored> {
+    const {stdout} = await git([`rev-list`, `--first-parent`, `--max-count=${MAX_PAST}`, ref.commit, `--`], {repo: this.repo, env: this.env});
+    for (const commit of stdout.split(`\n`).filter(line => line !== ``)) {
+      const state = {...ref, commit};
+      try {
+        yield {...state, header: await readHeader(this.reader, state)};
+      } catch (error) {
+        if (!(error instanceof StoreError) || (error.code !== `BAD_DATA` && error.code !== `MISSING_OBJECT` && error.code !== `TOO_LARGE`))
+          throw error;
+      }
+    }
   }
 
   /** What was not committed of the working tree when this was stored; null where it was not kept. Throws BAD_DATA, TOO_LARGE, MISSING_OBJECT. */

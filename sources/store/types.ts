@@ -61,8 +61,9 @@ export type WorktreeState = {
   files: Array<WorktreeChange>;
   /** Files that differed, too, but are not kept. */
   leftOut: Array<{path: string; reason: string}>;
-  /** How many more were left out and are not named. */
+  /** How many more were left out and are not named, and how many of those git knows. */
   more?: number;
+  moreTracked?: number;
 };
 
 /** A state with the bytes of its files by blob. */

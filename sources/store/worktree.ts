@@ -34,6 +34,7 @@ const isState = t.isPartial({
   })), t.hasMaxLength(MAX_SNAPSHOT_FILES)),
   leftOut: t.cascade(t.isArray(t.isPartial({path: text, reason: text})), t.hasMaxLength(MAX_SNAPSHOT_FILES)),
   more:    t.isOptional(count),
+  moreTracked: t.isOptional(count),
 });
 
 /** Checks `state.json`, which anybody may have written. Throws BAD_DATA, TOO_LARGE. */

@@ -50,7 +50,8 @@ export async function openSync(project: Project): Promise<SyncContext> {
   return {project, store: await openStore(project), redactor: openRedactor(project), targets, skipped};
 }
 
-function openRedactor({config}: Project) {
+/** The search for secrets as the project's configuration has it. */
+export function openRedactor({config}: Project) {
   const {entropy, allow, rules} = config.redaction ?? {};
   return createRedactor({...entropy !== undefined ? {entropy} : {}, ...allow ? {allow} : {}, ...rules ? {extra: rules} : {}});
 }
