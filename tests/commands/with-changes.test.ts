@@ -27,7 +27,7 @@ async function makeChanged(mode = `all`) {
 const outcomes = ({files}: {files: Array<{path: string; outcome: string}>}) => Object.fromEntries(files.map(({path: name, outcome}) => [name, outcome]));
 const head = async (person: Person) => (await person.git(`rev-parse`, `HEAD`)).trim();
 
-describe(`restore --with-changes`, () => {
+describe(`restore --with-changes`, {timeout: 120_000}, () => {
   it(`brings what was not committed on the other machine, and nothing that could be a secret`, async () => {
     const {alice, bob} = await makeChanged();
     const planned = await bob.json([`restore`, SESSION, `--with-changes`, `--dry-run`]);

@@ -8,7 +8,7 @@ import type {WorktreeChange, WorktreeState}       from '../../sources/store/type
 
 import {freshRepository, scratch}                 from '../store/_repo.ts';
 import type {Scratch}                             from '../store/_repo.ts';
-import {cloneOf, put, treeOf, turn}               from './_tree.ts';
+import {cloneOf, projectOf, put, treeOf, turn}               from './_tree.ts';
 
 const short = ({changes}: ChangePlan) => Object.fromEntries(changes.map(({path, outcome, reason}) => [path, reason === undefined ? outcome : `${outcome}: ${reason}`]));
 
@@ -37,7 +37,7 @@ async function planned(place: Scratch, name: string) {
   return {store, stored, project, state, again};
 }
 
-describe(`uncommitted files of a session`, () => {
+describe(`uncommitted files of a session`, {timeout: 120_000}, () => {
   it(`are the same in a clean checkout of the same commit, and doing it twice is as once`, async () => {
     const place = await scratch();
     await changed(place);
@@ -116,7 +116,7 @@ describe(`uncommitted files of a session`, () => {
     await changed(place);
     const {store, stored, state} = await planned(place, `bob`);
     await place.git(`.`, `init`, `-q`, `empty`);
-    const {project} = await cloneOf(place, `carol`).then(async () => ({project: await (await import(`./_tree.ts`)).projectOf(place, `empty`)}));
+    const project = await projectOf(place, `empty`);
     const {base: _, ...unborn} = state;
     const plan = await planChanges({project, store, stored, state: {...unborn, files: state.files.filter(file => file.change === `untracked`)}});
     await applyChanges(project, plan);

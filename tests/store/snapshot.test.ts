@@ -41,7 +41,7 @@ async function store(repo: SessionStore, from: number, to: number, snapshot?: Aw
   return await appender.commit({...meta(SESSION, to), ...snapshot ? {worktree: snapshot.worktree} : {}});
 }
 
-describe(`a snapshot of the working tree`, () => {
+describe(`a snapshot of the working tree`, {timeout: 120_000}, () => {
   it(`has what differs from HEAD, staged or not, and touches nothing`, async () => {
     const place = await scratch();
     await freshRepository(place);
@@ -233,7 +233,7 @@ describe(`a snapshot of the working tree`, () => {
   });
 });
 
-describe(`a working tree that somebody else stored`, () => {
+describe(`a working tree that somebody else stored`, {timeout: 120_000}, () => {
   type Entry = [mode: string, name: string, content: string];
 
   async function plant(place: Scratch, entries: Array<Entry>, state: object, extra: Array<string> = []): Promise<StoredRef> {
