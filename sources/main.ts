@@ -23,6 +23,8 @@ const VERBS: {[verb: string]: () => Promise<CommandClass<Context>>} = {
   watch:   async () => (await import(`./commands/Watch.ts`)).WatchCommand,
   push:    async () => (await import(`./commands/Push.ts`)).PushCommand,
   pull:    async () => (await import(`./commands/Pull.ts`)).PullCommand,
+  prune:   async () => (await import(`./commands/Prune.ts`)).PruneCommand,
+  archive: async () => (await import(`./commands/Archive.ts`)).ArchiveCommand,
   restore: async () => (await import(`./commands/Restore.ts`)).RestoreCommand,
   rewind:  async () => (await import(`./commands/Rewind.ts`)).RewindCommand,
   pause:   async () => (await import(`./commands/Pause.ts`)).PauseCommand,

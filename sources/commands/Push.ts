@@ -18,6 +18,8 @@ export class PushCommand extends BaseCommand {
       others. Never forces. Without a remote it is the one that git would push to. The same with plain git:
       \`git push origin 'refs/session-sync/*'\` (with the quotes).
 
+      What was archived or pruned on the remote is not sent again as long as it does not grow.
+
       With \`--session\` only that one (id or unique beginning; may be repeated).
     `,
     examples: [[`All sessions to origin`, `$0 push`], [`One session to another remote`, `$0 push backup --session 5e551000`]],
@@ -39,10 +41,12 @@ export class PushCommand extends BaseCommand {
 
     const bar = await progress(this.context);
     bar.update(`pushing to ${safe(remote)}`);
-    const {pushed, upToDate, rejected} = await push(store, {remote, dryRun: this.dryRun, ...only ? {sessions: only} : {}}).finally(() => bar.clear());
+    const {pushed, upToDate, rejected, withheld} = await push(store, {remote, dryRun: this.dryRun, ...only ? {sessions: only} : {}}).finally(() => bar.clear());
     for (const {ref, reason} of rejected)
       this.warn(`${safe(ref)} was refused: ${reason}`);
     this.say(`${this.dryRun ? `Would push` : `Pushed`} ${pushed.length} ${pushed.length === 1 ? `ref` : `refs`} to ${safe(remote)}; ${upToDate.length} were there already${rejected.length > 0 ? `; ${rejected.length} were refused` : ``}.`);
-    return this.done({remote, dryRun: this.dryRun, pushed, upToDate, rejected}, rejected.length > 0 ? 2 : 0);
+    if (withheld.length > 0)
+      this.say(`${withheld.length} were archived or removed there and are not sent again, unless they grow or are named with --session.`);
+    return this.done({remote, dryRun: this.dryRun, pushed, upToDate, rejected, withheld}, rejected.length > 0 ? 2 : 0);
   }
 }

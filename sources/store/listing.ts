@@ -20,7 +20,7 @@ export type RemoteListing = {
   /** All refs of ours that the remote has. */
   theirs: Map<string, string>;
   states: Array<RemoteState>;
-  /** Newest state of each session and writer; read only when asked for. */
+  /** May name one session and writer several times; read only when asked for. */
   archived: Array<ArchivedState>;
   problems: Array<StoreProblem>;
 };
@@ -52,7 +52,7 @@ export async function listRemote(repo: Repository, env: MachineEnv, name: string
     }
 
     const problems = parts.flatMap(part => part.problems);
-    const archived = newestStates(parts.flatMap(part => part.archived));
+    const archived = parts.flatMap(part => part.archived);
     for (const ref of theirs.keys())
       if (!parseIndexRef(ref) && !parseArchiveRef(ref) && !parseSessionRef(ref))
         problems.push({ref, code: `UNSAFE_NAME`, message: `not the name of a session`});
@@ -98,18 +98,6 @@ async function readPart(reader: ObjectReader, ref: string, commit: string, their
     const {code, message} = error as Error & {code?: string};
     return {live: [], archived: [], problems: [{ref, code: code ?? `BAD_DATA`, message}]};
   }
-}
-
-function newestStates(all: Array<ArchivedState>) {
-  const found = new Map<string, ArchivedState>();
-  for (const state of all) {
-    const key = `${state.session} ${state.writer}`;
-    const old = found.get(key);
-    if (old === undefined || state.header.sequence > old.header.sequence)
-      found.set(key, state);
-  }
-
-  return [...found.values()];
 }
 
 /**

@@ -3,7 +3,7 @@ import {git}                                    from './git.ts';
 import type {MachineEnv}                        from './git.ts';
 import {readHeader, readHeads}                  from './heads.ts';
 import {
-  SESSION_REFS, SHADOW_REFS, TRACKING_REFS, MAX_HEADER_BYTES, checkId, parseArchiveRef, parseIndexRef, parseSessionRef, sessionRef, shadowRef,
+  PRUNED_REFS, SESSION_REFS, SHADOW_REFS, TRACKING_REFS, MAX_HEADER_BYTES, checkId, parseArchiveRef, parseIndexRef, parseSessionRef, sessionRef, shadowRef,
 } from './layout.ts';
 import {CatFile}                                from './objects.ts';
 import type {ObjectReader}                      from './objects.ts';
@@ -219,6 +219,7 @@ export class SessionStore {
 export async function removeRefs(store: SessionStore, refs: Array<StoredRef>): Promise<{removed: Array<string>; kept: Array<string>}> {
   const removed: Array<string> = [];
   const kept: Array<string> = [];
+  const pruned = await store.reader.refs([PRUNED_REFS]);
   for (const {ref, commit} of refs) {
     const parsed = parseSessionRef(ref);
     if (!parsed)
@@ -229,6 +230,8 @@ export async function removeRefs(store: SessionStore, refs: Array<StoredRef>): P
     const held    = parsed.remote === undefined ? (await store.reader.object(shadow, MAX_HEADER_BYTES))?.oid : undefined;
     if (held !== undefined)
       changes.push({ref: shadow, from: held, to: null});
+    for (const noted of pruned.filter(one => parsed.remote === undefined && one.ref.endsWith(`/${ref.slice(SESSION_REFS.length)}`)))
+      changes.push({ref: noted.ref, from: noted.oid, to: null});
 
     (await updateRefs(store.repo, store.env, changes) ? removed : kept).push(ref);
   }

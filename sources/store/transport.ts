@@ -11,6 +11,7 @@ import type {UniteResult}                from './merge.ts';
 import {packRefs, updateRefs}            from './refs.ts';
 import type {RefChange}                  from './refs.ts';
 import type {SessionStore, StoreProblem} from './store.ts';
+import {withheld}                        from './withheld.ts';
 
 /** Refs of one `git push`; a batch that fails as a whole is tried again in smaller ones. */
 const BATCH       = 200;
@@ -23,6 +24,8 @@ export type PushResult = {
   pushed: Array<PushedRef>;
   upToDate: Array<PushedRef>;
   rejected: Array<PushedRef & {reason: string}>;
+  /** What the remote has had in this state and was taken from there, with what became of it. */
+  withheld: Array<PushedRef & {reason: `archived` | `pruned`}>;
 };
 
 /**
@@ -36,7 +39,7 @@ export async function push(store: SessionStore, options: TransportOptions & {ses
   const {repo, env, writer} = store;
   const remote  = await defaultRemote(repo, env, options.remote);
   const theirs  = await remoteRefs(repo, env, remote, options);
-  const result: PushResult = {remote, pushed: [], upToDate: [], rejected: []};
+  const result: PushResult = {remote, pushed: [], upToDate: [], rejected: [], withheld: []};
 
   await store.healShadow();
   // Who pushes chosen sessions has not asked to name the others there, and the index names all.
@@ -45,6 +48,7 @@ export async function push(store: SessionStore, options: TransportOptions & {ses
     await updateIndex(store, session => theirs.has(sessionRef(session, writer)));
 
   const ours = await store.reader.refs([SESSION_REFS, INDEX_REFS]);
+  const away = options.sessions === undefined ? await withheld(store, remote, theirs, ours, options) : new Map<string, never>();
   const todo: Array<PushedRef> = [];
   for (const {ref, oid} of ours) {
     const session = parseSessionRef(ref);
@@ -52,7 +56,11 @@ export async function push(store: SessionStore, options: TransportOptions & {ses
       continue;
 
     const item = {ref, ...session ? {session: session.session} : {}, from: theirs.get(ref) ?? null, to: oid};
-    (item.from === oid ? result.upToDate : todo).push(item);
+    const reason = away.get(ref);
+    if (reason !== undefined)
+      result.withheld.push({...item, reason});
+    else
+      (item.from === oid ? result.upToDate : todo).push(item);
   }
 
   if (options.dryRun) {
@@ -116,7 +124,7 @@ function reasonOf(summary: string | undefined) {
 }
 
 /** What the remote has needs no shadow any more, and is what the tracking ref says. */
-async function settle(store: SessionStore, remote: string, items: Array<PushedRef>) {
+export async function settle(store: SessionStore, remote: string, items: Array<PushedRef>) {
   const {repo, env, writer, reader} = store;
   const refs = new Map((await reader.refs([`refs/session-sync-shadow/`, `${TRACKING_REFS}${remote}/`])).map(({ref, oid}) => [ref, oid]));
   const changes: Array<RefChange> = [];
@@ -160,7 +168,8 @@ export async function pull(store: SessionStore, options: TransportOptions & {ses
 
   const part    = options.session === undefined ? `` : `s/${shardOf(checkId(options.session))}/${options.session}/`;
   const hasPart = part !== `` && [...before.keys()].some(ref => ref.startsWith(`${prefix}${part}`));
-  await fetchRefs(repo, env, remote, `+refs/session-sync/${part}*:${prefix}${part}*`, options, hasPart ? [`--negotiation-tip=${prefix}${part}*`] : []);
+  // Not the archives: what lies there is fetched when it is asked for (archived.ts).
+  await fetchRefs(repo, env, remote, (part === `` ? [`s/`, `index/`] : [part]).map(space => `+refs/session-sync/${space}*:${prefix}${space}*`), options, hasPart ? [`--negotiation-tip=${prefix}${part}*`] : []);
 
   const refs = (await store.reader.refs([prefix])).filter(({ref, oid}) => before.get(ref) !== oid).map(({ref, oid}) => ({ref, from: before.get(ref) ?? null, to: oid}));
   const {united, problems} = await unite(store, options.session === undefined ? {} : {session: options.session});

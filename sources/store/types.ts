@@ -118,4 +118,12 @@ export class StoreError extends Error {
 }
 export type StoreErrorCode =
   | `NOT_A_REPOSITORY` | `UNSUPPORTED_REPOSITORY` | `NO_GIT` | `GIT_FAILED` | `REF_MOVED` | `UNSAFE_NAME`
-  | `BAD_DATA` | `TOO_LARGE` | `MISSING_OBJECT` | `UNKNOWN_SESSION` | `NO_REMOTE` | `DISK_FULL`;
+  | `BAD_DATA` | `TOO_LARGE` | `MISSING_OBJECT` | `UNKNOWN_SESSION` | `NO_REMOTE` | `NO_INDEX` | `DISK_FULL`;
+
+/** For `catch`: null where what somebody stored cannot be used; anything else is thrown on. */
+export function ignoreBad(error: unknown): null {
+  if (!(error instanceof StoreError) || error.code === `NO_GIT` || error.code === `GIT_FAILED`)
+    throw error;
+
+  return null;
+}

@@ -1,0 +1,119 @@
+import {fetchRefs}                       from './connection.ts';
+import {entryJson, ownArchives, updateIndex} from './discovery.ts';
+import {FastImport, blobId}              from './fastImport.ts';
+import {gitError}                        from './git.ts';
+import {ARCHIVE_REFS, YEAR, archiveRef, indexRef, parseArchiveRef, sessionRef, shardOf} from './layout.ts';
+import {pushIndex}                       from './prune.ts';
+import type {RemovalResult}              from './prune.ts';
+import {pushRefs, removeRemote, secure}  from './removal.ts';
+import type {Removal, RemovalOptions, RemovalPlan} from './removal.ts';
+import type {SessionStore}               from './store.ts';
+import {settle}                          from './transport.ts';
+import {StoreError}                      from './types.ts';
+
+/** Sessions that one commit of an archive brings; each is a parent of it. */
+const PARENTS = 200;
+
+/** The year that a session is archived in: of its newest record, as its header says; null where it says none. */
+export function yearOf({header}: Pick<Removal, `header`>): string | null {
+  const time = Date.parse(header.updated ?? ``);
+  const year = Number.isNaN(time) ? `` : String(new Date(time).getUTCFullYear());
+  return YEAR.test(year) ? year : null;
+}
+
+/**
+ * Moves sessions of a remote into this clone's archives there (`refs/session-sync/archive/<writer>/<year>`): first the
+ * archives and the index that names what is in them go there, then each ref, if it still is what was archived. This
+ * clone's own refs stay.
+ *
+ * Throws NO_INDEX, REF_MOVED (the remote has another state of an archive), GIT_FAILED, DISK_FULL.
+ */
+export async function archive(store: SessionStore, plan: RemovalPlan, options: RemovalOptions = {}): Promise<RemovalResult & {archives: Array<string>}> {
+  const {remote, theirs} = plan;
+  if (!theirs.has(indexRef(store.writer)))
+    throw new StoreError(`NO_INDEX`, `${remote} has no index of this clone, without which nobody finds what is archived: session-sync push sends it`);
+
+  const secured = await secure(store, plan, options);
+  const chosen  = secured.chosen.filter(one => yearOf(one) !== null);
+  const left    = [...secured.left, ...secured.chosen.filter(one => yearOf(one) === null).map(({ref, session}) => ({ref, session, reason: `its header does not say when it was`}))];
+  if (chosen.length === 0)
+    return {remote, removed: [], left, problems: [], archives: []};
+
+  await fetchOwnArchives(store, remote, theirs, options);
+  await writeArchives(store, chosen);
+  const index    = await updateIndex(store, session => theirs.has(sessionRef(session, store.writer)));
+  const archives = new Map((await store.reader.refs([`${ARCHIVE_REFS}${store.writer}/`])).map(({ref, oid}) => [ref, oid]));
+  const news     = [...archives, [indexRef(store.writer), index!] as const].filter(([ref, oid]) => theirs.get(ref) !== oid);
+  const answers  = news.length === 0 ? new Map<string, string | null>() : await pushRefs(store, remote, news.map(([ref, oid]) => `${oid}:${ref}`), options);
+  for (const [ref] of news)
+    if (answers.get(ref) !== null)
+      throw new StoreError(`REF_MOVED`, `${remote} did not take ${ref}, so that nothing was removed there: ${answers.get(ref) ?? `no answer`}`);
+
+  const gone = await removeRemote(store, {...secured, chosen}, options);
+  await settle(store, remote, gone.removed.filter(({own}) => own).map(({ref, session, commit, keep}) => ({ref, session, from: commit, to: keep})));
+  for (const {ref} of gone.removed)
+    theirs.delete(ref);
+  for (const [ref, oid] of news)
+    theirs.set(ref, oid);
+
+  return {
+    remote, removed: gone.removed, left: [...left, ...gone.left],
+    archives: [...new Set(chosen.map(one => archiveRef(store.writer, yearOf(one)!)))],
+    problems: await pushIndex(store, remote, theirs, options),
+  };
+}
+
+/** What this clone has archived there before, also where its own refs of it are gone. */
+async function fetchOwnArchives(store: SessionStore, remote: string, theirs: Map<string, string>, options: RemovalOptions) {
+  const known   = new Map((await store.reader.refs([ARCHIVE_REFS])).map(({ref, oid}) => [ref, oid]));
+  const missing = [...theirs].filter(([ref, oid]) => parseArchiveRef(ref)?.writer === store.writer && known.get(ref) !== oid);
+  // Without a `+`: what is here and not yet there is not thrown away.
+  for (const [ref] of missing)
+    await fetchRefs(store.repo, store.env, remote, `${ref}:${ref}`, options).catch(error => {
+      if (!known.has(ref) || !(error instanceof StoreError) || error.code !== `GIT_FAILED`)
+        throw error;
+    });
+}
+
+/** Commits of the archives of these years, with each session's commit as a parent and its header in the tree. What is in already changes nothing. */
+async function writeArchives(store: SessionStore, chosen: Array<Removal>) {
+  const known = new Map((await ownArchives(store)).map(archive => [archive.year, archive]));
+  const years = new Map<string, Array<Removal & {json: Buffer}>>();
+  for (const one of chosen) {
+    const year = yearOf(one)!;
+    const json = entryJson(one.keep, one.header);
+    if (known.get(year)?.names.get(`${one.session}.${one.writer}`) !== blobId(json, store.repo.objectFormat))
+      years.set(year, [...years.get(year) ?? [], {...one, json}]);
+  }
+  if (years.size === 0)
+    return;
+
+  const importer = new FastImport(store.repo, store.env);
+  try {
+    for (const [year, sessions] of [...years].sort(([a], [b]) => a < b ? -1 : 1)) {
+      const base = known.get(year);
+      const body = base && (await store.reader.object(base.commit, 1 << 20))?.body.toString();
+      let number = body === undefined ? 0 : Number(/^committer .* (\d+) \+0000$/m.exec(body)?.[1] ?? 0);
+      for (let at = 0; at < sessions.length; at += PARENTS) {
+        const batch = sessions.slice(at, at + PARENTS);
+        const marks: Array<number> = [];
+        for (const {json} of batch)
+          marks.push(await importer.blob(json));
+
+        const message = `session-sync archive ${year}: ${batch.length} ${batch.length === 1 ? `session` : `sessions`}\n`;
+        const person  = `session-sync <session-sync@localhost> ${++number} +0000`;
+        await importer.send(`commit ${archiveRef(store.writer, year)}\nauthor ${person}\ncommitter ${person}\ndata ${message.length}\n${message}`
+          + (at === 0 && base !== undefined ? `from ${base.commit}^0\n` : ``)
+          + batch.map(({keep}) => `merge ${keep}^0\n`).join(``)
+          + batch.map(({session, writer}, index) => `M 100644 :${marks[index]!} h/${shardOf(session)}/${session}.${writer}.json\n`).join(``)
+          + `\n`);
+      }
+    }
+
+    const result = await importer.finish(``);
+    if (result.code !== 0)
+      throw gitError(`fast-import`, result);
+  } finally {
+    await importer.abort();
+  }
+}

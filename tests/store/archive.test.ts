@@ -1,0 +1,323 @@
+import * as fs                                            from 'node:fs/promises';
+import {describe, expect, it}                             from 'vitest';
+
+import {archive, listRemote, planRemoval, prune, pull, pullArchives, pullSession, push, remoteSessions, removeRefs, updateIndex} from '../../sources/store/index.ts';
+import type {SessionStore}                                from '../../sources/store/index.ts';
+
+import {SESSION, WRITER, content, feed, freshRepository, lines, meta, openStore, scratch, session} from './_repo.ts';
+import type {Scratch}                                     from './_repo.ts';
+
+const BOB = `fedcba9876543210`;
+const ref = (id: string, writer = WRITER) => `refs/session-sync/s/${id.slice(0, 2)}/${id}/${writer}`;
+const day = (text: string) => Date.parse(`${text}T00:00:00.000Z`);
+
+/** A session of `records` lines whose newest record is of that day. */
+async function dated(store: SessionStore, id: string, updated: string, records = 3, from = 0, more = {}) {
+  const appender = await store.begin(id);
+  await appender.append(`rec/main`, lines(from, records));
+  return await appender.commit(meta(id, records, {updated: `${updated}T10:00:00.000Z`, ...more}));
+}
+
+/** A bare remote with sessions of 2024, 2025 and 2026 by alice, and one of 2024 by bob. */
+async function team() {
+  const place = await scratch();
+  await freshRepository(place, `seed`);
+  await place.git(`.`, `clone`, `-q`, `--bare`, `seed`, `hub.git`);
+  for (const name of [`alice`, `bob`, `carol`])
+    await place.git(`.`, `clone`, `-q`, place.at(`hub.git`), name);
+  const [alice, bob, carol] = [await openStore(place, `alice`), await openStore(place, `bob`, BOB), await openStore(place, `carol`, `00c0ffee00c0ffee`)];
+  await dated(alice, session(1), `2024-03-01`);
+  await dated(alice, session(2), `2025-03-01`, 300);
+  await dated(alice, SESSION, `2026-10-01`);
+  await dated(bob, session(9), `2024-05-01`);
+  await push(alice);
+  await push(bob);
+  return {place, alice, bob, carol};
+}
+
+const refs = async (place: Scratch, name: string, ...prefixes: Array<string>) => (await place.git(name, `for-each-ref`, `--format=%(refname)`, ...prefixes)).trim().split(`\n`).filter(name => name !== ``);
+const liveRefs = async (place: Scratch) => await refs(place, `hub.git`, `refs/session-sync/s`);
+const old = {remote: `origin`, before: day(`2026-01-01`)};
+
+describe(`what may go from a remote`, () => {
+  it(`is old, this clone's own, and nothing that a session that stays goes on from`, async () => {
+    const {place, alice} = await team();
+    const plan = await planRemoval(alice, old);
+    expect(plan.chosen.map(({session}) => session)).toEqual([session(1), session(2)]);
+    expect(plan.left).toMatchObject([{session: session(9), reason: expect.stringMatching(/another clone's.*--others/)}]);
+
+    await dated(alice, session(3), `2026-10-02`, 5, 3, {lineage: {parent: session(2), seq: 3, source: 100}});
+    await dated(alice, session(4), `2025-02-02`, 5, 3, {lineage: {parent: session(1), seq: 3, source: 100}});
+    await push(alice);
+    const again = await planRemoval(alice, old);
+    expect(again.chosen.map(({session}) => session)).toEqual([session(1), session(4)]);
+    expect(again.left).toContainEqual({ref: ref(session(2)), session: session(2), reason: expect.stringContaining(`goes on from it`)});
+    // Nor one that somebody else's session goes on from.
+    expect((await planRemoval(alice, {...old, sessions: [session(1)]})).left).toMatchObject([{session: session(1)}]);
+
+    // A state that this clone has not: not its own any more.
+    await removeRefs(alice, [(await alice.head(session(1)))!]);
+    const lost = await planRemoval(alice, old);
+    expect(lost.chosen.map(({session}) => session)).toEqual([session(4)]);
+    expect(lost.left.find(one => one.session === session(1))!.reason).toContain(`has not got it`);
+    expect(await liveRefs(place)).toHaveLength(6);
+  });
+
+  it(`is not what the index does not name, nor what the remote has otherwise`, async () => {
+    const {place, alice, bob} = await team();
+    await dated(bob, session(8), `2024-01-01`);
+    await place.git(`bob`, `push`, `-q`, `origin`, ref(session(8), BOB));
+    const plan = await planRemoval(alice, {...old, others: true});
+    expect(plan.chosen.map(({session}) => session)).toEqual([session(1), session(2), session(9)]);
+    expect(plan.left).toMatchObject([{session: session(8), reason: expect.stringContaining(`age is not known`)}]);
+
+    // Somebody has set back what the remote has of session 1.
+    const other = (await place.git(`hub.git`, `commit-tree`, `-m`, `x`, `main^{tree}`)).trim();
+    await place.git(`hub.git`, `update-ref`, ref(session(1)), other);
+    expect((await planRemoval(alice, old)).left.map(({reason}) => reason)).toContain(`the remote has another state of it, by the same writer`);
+  });
+});
+
+describe(`prune`, () => {
+  it(`takes own sessions off the remote, keeps them here, and does not push them again`, async () => {
+    const {place, alice, bob, carol} = await team();
+    await pull(bob);
+    const before = await place.git(`alice`, `for-each-ref`, `refs/session-sync/s`);
+    const result = await prune(alice, await planRemoval(alice, old), old);
+    expect(result).toMatchObject({remote: `origin`, removed: [{session: session(1)}, {session: session(2)}], problems: []});
+    expect(await liveRefs(place)).toEqual([ref(session(9), BOB), ref(SESSION)]);
+    expect(await place.git(`alice`, `for-each-ref`, `refs/session-sync/s`)).toBe(before);
+    expect(await place.git(`hub.git`, `ls-tree`, `-r`, `--name-only`, `refs/session-sync/index/${WRITER}`)).toBe(`h/5e/${SESSION}.json\n`);
+    expect((await remoteSessions(carol.repo, carol.env, `origin`)).sessions.map(one => one.session)).toEqual([SESSION, session(9)]);
+
+    // Known as not pushed: \`clean\` must not take the last copy for safe, and a pruning fetch cannot take it.
+    expect(await refs(place, `alice`, `refs/session-sync-remotes/origin/s`)).toEqual([`refs/session-sync-remotes/origin/s/5e/${SESSION}/${WRITER}`]);
+    expect(await refs(place, `alice`, `refs/session-sync-shadow`)).toHaveLength(2);
+    expect(await push(alice)).toMatchObject({pushed: [], rejected: [], withheld: [{session: session(1), reason: `pruned`}, {session: session(2), reason: `pruned`}]});
+    await updateIndex(alice);
+    expect((await push(alice)).pushed).toEqual([]);
+    // What others fetched is theirs.
+    expect((await bob.list()).refs.map(one => one.session)).toEqual([session(1), session(2), session(9), session(9), SESSION]);
+
+    // It comes back when it grows, and when it is named.
+    await dated(alice, session(1), `2026-11-01`, 5, 3);
+    expect((await push(alice)).pushed.map(one => one.session)).toEqual([undefined, session(1)]);
+    expect((await push(alice, {sessions: [session(2)]})).pushed.map(one => one.session)).toEqual([session(2)]);
+    await push(alice);
+    expect((await remoteSessions(carol.repo, carol.env, `origin`)).sessions.map(one => one.session)).toEqual([session(1), SESSION, session(2), session(9)]);
+    expect((await pull(carol)).updated).toBeGreaterThan(3);
+    expect(await content(carol.readStream((await carol.list()).refs.find(one => one.session === session(2))!, `rec/main`))).toEqual(lines(0, 300));
+  });
+
+  it(`leaves a ref alone that grew after it was looked at`, async () => {
+    const {place, alice} = await team();
+    const plan = await planRemoval(alice, old);
+    await dated(alice, session(2), `2026-11-01`, 303, 300);
+    await push(alice);
+    const {removed, left} = await prune(alice, plan, old);
+    expect(removed.map(({session}) => session)).toEqual([session(1)]);
+    expect(left).toMatchObject([{session: session(9)}, {session: session(2), reason: `it has grown meanwhile`}].slice(1));
+    expect(await liveRefs(place)).toContain(ref(session(2)));
+  });
+
+  it(`fetches sessions of others before they go`, async () => {
+    const {place, alice, bob} = await team();
+    const options = {...old, others: true};
+    const plan = await planRemoval(alice, options);
+    expect(plan.chosen).toHaveLength(3);
+    // Its index is a state behind: what is fetched says how old it is.
+    await dated(bob, session(9), `2026-11-01`, 5, 3);
+    await place.git(`bob`, `push`, `-q`, `origin`, ref(session(9), BOB));
+    expect((await prune(alice, plan, options)).left).toMatchObject([{session: session(9), reason: `it has grown meanwhile`}]);
+
+    await prune(alice, await planRemoval(alice, {remote: `origin`, sessions: [session(9)], others: true}), {remote: `origin`, others: true});
+    expect(await liveRefs(place)).toEqual([ref(SESSION)]);
+    const kept = (await alice.list()).refs.find(one => one.session === session(9))!;
+    expect(await content(alice.readStream(kept, `rec/main`))).toEqual(lines(0, 5));
+    expect(await place.git(`alice`, `rev-list`, `--objects`, `--missing=error`, kept.ref)).not.toBe(``);
+
+    // Bob's clone learns it when it pushes, and keeps its own.
+    await push(bob);
+    await dated(bob, session(9), `2026-11-02`, 6, 5);
+    expect(await push(bob)).toMatchObject({withheld: []});
+    await prune(alice, await planRemoval(alice, {remote: `origin`, sessions: [session(9)], others: true}), {remote: `origin`, others: true});
+    expect(await push(bob, {dryRun: true})).toMatchObject({withheld: [{session: session(9)}]});
+    expect(await refs(place, `bob`, `refs/session-sync-pruned`)).toEqual([]);
+    expect(await push(bob)).toMatchObject({withheld: [{session: session(9), reason: `pruned`}]});
+    expect(await refs(place, `bob`, `refs/session-sync-remotes/origin/s`)).toEqual([]);
+    expect(await content(bob.readStream((await bob.head(session(9)))!, `rec/main`))).toEqual(lines(0, 6));
+  });
+
+  it(`says what the remote refuses, and removes the others`, async () => {
+    const {place, alice} = await team();
+    await fs.writeFile(place.at(`hub.git`, `hooks`, `update`), `#!/bin/sh\ncase $1 in *${session(1)}*) echo "not this one" >&2; exit 1;; esac\n`, {mode: 0o755});
+    const {removed, left} = await prune(alice, await planRemoval(alice, old), old);
+    expect(removed.map(({session}) => session)).toEqual([session(2)]);
+    expect(left).toContainEqual({ref: ref(session(1)), session: session(1), reason: expect.stringContaining(`hook declined`)});
+    expect((await alice.list()).refs.filter(one => one.session === session(1) && one.remote === `origin`)).toHaveLength(1);
+  });
+
+  it(`a remote that lost everything gets everything again`, async () => {
+    const {place, alice} = await team();
+    await place.git(`.`, `clone`, `-q`, `--bare`, `seed`, `new.git`);
+    await place.git(`alice`, `remote`, `set-url`, `origin`, place.at(`new.git`));
+    expect(await push(alice)).toMatchObject({pushed: {length: 4}, withheld: []});
+  });
+});
+
+describe(`archive`, () => {
+  it(`moves sessions into a ref a year; they are listed, and fetched one at a time`, async () => {
+    const {place, alice, carol} = await team();
+    const tips = new Map((await alice.list()).refs.map(one => [one.session, one.commit]));
+    const result = await archive(alice, await planRemoval(alice, old), old);
+    const archives = [`refs/session-sync/archive/${WRITER}/2024`, `refs/session-sync/archive/${WRITER}/2025`];
+    expect(result).toMatchObject({removed: [{session: session(1)}, {session: session(2)}], archives, problems: []});
+    expect(await refs(place, `hub.git`, `refs/session-sync/archive`)).toEqual(archives);
+    expect(await liveRefs(place)).toEqual([ref(session(9), BOB), ref(SESSION)]);
+    await place.git(`hub.git`, `gc`, `-q`, `--prune=now`);
+    expect(await place.git(`hub.git`, `fsck`, `--strict`)).toBe(``);
+    expect(await place.git(`hub.git`, `log`, `--format=%P %ct %s`, `-1`, archives[1]!)).toBe(`${tips.get(session(2))} 1 session-sync archive 2025: 1 session\n`);
+    expect(await place.git(`hub.git`, `ls-tree`, `-r`, `--name-only`, archives[1]!)).toBe(`h/02/${session(2)}.${WRITER}.json\n`);
+
+    const live = await remoteSessions(carol.repo, carol.env, `origin`);
+    expect(live).toMatchObject({archives: 2, problems: []});
+    expect(live.sessions.map(one => one.session)).toEqual([SESSION, session(9)]);
+    const listed = await remoteSessions(carol.repo, carol.env, `origin`, {archived: true});
+    expect(listed.sessions.map(one => [one.session, one.streams[`rec/main`]!.records])).toEqual([[session(2), 300], [session(1), 3]]);
+    expect(listed.problems).toEqual([]);
+    await expect(carol.reader.object(tips.get(session(2))!, 1 << 20)).resolves.toBeNull();
+
+    expect(await pullSession(carol, session(2))).toMatchObject({remote: `origin`, sessions: [session(2)], missing: [], archives: []});
+    const [found] = (await carol.list()).refs;
+    expect(found).toMatchObject({session: session(2), commit: tips.get(session(2)), remote: `origin`});
+    expect(await content(carol.readStream(found!, `rec/main`))).toEqual(lines(0, 300));
+    await expect(carol.reader.object(tips.get(session(1))!, 1 << 20)).resolves.toBeNull();
+    expect((await carol.list()).problems).toEqual([]);
+
+    // A plain pull leaves them where they are.
+    await pull(carol);
+    expect((await carol.list()).refs.map(one => one.session).sort()).toEqual([session(2), session(9), SESSION]);
+    expect(await pullArchives(carol, {remote: `origin`})).toBe(1);
+    expect((await carol.list()).refs.map(one => one.session).sort()).toEqual([session(1), session(2), session(9), SESSION]);
+    expect((await carol.list()).problems).toEqual([]);
+  });
+
+  it(`keeps own sessions here as pushed; one that grows is pushed and archived again`, async () => {
+    const {place, alice, carol} = await team();
+    await archive(alice, await planRemoval(alice, old), old);
+    expect((await alice.list()).refs.filter(one => one.session === session(2)).map(one => one.remote)).toEqual([`origin`, undefined]);
+    expect(await push(alice)).toMatchObject({pushed: [], withheld: [{session: session(1), reason: `archived`}, {session: session(2), reason: `archived`}]});
+    expect((await planRemoval(alice, old)).chosen).toEqual([]);
+
+    await dated(alice, session(2), `2025-04-01`, 305, 300);
+    expect((await push(alice)).pushed.map(one => one.session)).toEqual([undefined, session(2)]);
+    expect((await remoteSessions(carol.repo, carol.env, `origin`, {archived: true})).sessions.map(one => one.session)).toEqual([session(1)]);
+    await archive(alice, await planRemoval(alice, old), old);
+    const commit = (await alice.head(session(2)))!.commit;
+    expect((await place.git(`hub.git`, `log`, `-1`, `--format=%P`, `refs/session-sync/archive/${WRITER}/2025`)).trim().split(` `)).toHaveLength(2);
+    const [newest] = (await remoteSessions(carol.repo, carol.env, `origin`, {archived: true})).sessions;
+    expect(newest).toMatchObject({session: session(2), sequence: 2});
+    await pullSession(carol, session(2));
+    expect((await carol.list()).refs).toMatchObject([{commit}]);
+  });
+
+  it(`of others is fetched first, and known to them as archived`, async () => {
+    const {place, alice, bob} = await team();
+    const options = {...old, others: true};
+    await archive(alice, await planRemoval(alice, options), options);
+    expect(await liveRefs(place)).toEqual([ref(SESSION)]);
+    expect(await push(bob)).toMatchObject({withheld: [{session: session(9), reason: `archived`}]});
+    // Still safe on the remote, so still known as pushed.
+    expect(await refs(place, `bob`, `refs/session-sync-remotes/origin/s`)).toEqual([`refs/session-sync-remotes/origin/s/09/${session(9)}/${BOB}`]);
+    expect((await remoteSessions(bob.repo, bob.env, `origin`, {archived: true})).sessions.map(one => one.session)).toEqual([session(2), session(9), session(1)]);
+  });
+
+  it(`removes nothing when the archive does not arrive, and can be done again`, async () => {
+    const {place, alice} = await team();
+    const hook = place.at(`hub.git`, `hooks`, `update`);
+    await fs.writeFile(hook, `#!/bin/sh\ncase $1 in *archive/*/2025) exit 1;; esac\n`, {mode: 0o755});
+    const before = await liveRefs(place);
+    await expect(archive(alice, await planRemoval(alice, old), old)).rejects.toMatchObject({code: `REF_MOVED`, message: expect.stringContaining(`nothing was removed`)});
+    expect(await liveRefs(place)).toEqual(before);
+    // The index went ahead; what has a ref is listed still.
+    expect((await remoteSessions(alice.repo, alice.env, `origin`)).sessions).toHaveLength(4);
+    await fs.rm(hook);
+    expect((await archive(alice, await planRemoval(alice, old), old)).removed).toHaveLength(2);
+    expect(await liveRefs(place)).toHaveLength(2);
+  });
+
+  it(`is the same for the same sessions, whoever's clock it is`, async () => {
+    const [one, two] = [await team(), await team()];
+    for (const {alice} of [one, two])
+      await archive(alice, await planRemoval(alice, old), old);
+    const heads = await Promise.all([one, two].map(async ({place}) => await place.git(`hub.git`, `for-each-ref`, `--format=%(objectname) %(refname)`, `refs/session-sync/archive`, `refs/session-sync/index/${WRITER}`)));
+    expect(heads[0]).toBe(heads[1]);
+  });
+
+  it(`needs an index of this clone on the remote`, async () => {
+    const {place, alice} = await team();
+    await place.git(`hub.git`, `update-ref`, `-d`, `refs/session-sync/index/${WRITER}`);
+    await expect(archive(alice, await planRemoval(alice, {...old, others: true}), old)).rejects.toMatchObject({code: `NO_INDEX`});
+  });
+
+  it(`is fetched as a whole from a remote that gives no single commit`, async () => {
+    const {place, alice, carol} = await team();
+    await dated(alice, session(5), `2025-05-01`);
+    await push(alice);
+    await archive(alice, await planRemoval(alice, old), old);
+    await place.git(`carol`, `config`, `protocol.version`, `0`);
+    expect(await pullSession(carol, session(5))).toMatchObject({archives: [`refs/session-sync/archive/${WRITER}/2025`]});
+    expect((await carol.list()).refs).toMatchObject([{session: session(5)}]);
+    expect((await carol.list()).problems).toEqual([]);
+  });
+
+  it(`is not believed`, async () => {
+    const {place, alice, carol} = await team();
+    await archive(alice, await planRemoval(alice, old), old);
+    const {header} = (await alice.head(session(2)))!;
+    const main = (await place.git(`hub.git`, `rev-parse`, `main`)).trim();
+    const plant = async (files: {[name: string]: string}) => {
+      let input = `commit refs/session-sync/index/${BOB}\ncommitter x <x@y> 1 +0000\ndata 1\nx\ndeleteall\n`;
+      for (const [name, text] of Object.entries(files))
+        input += `M 100644 inline ${name}\ndata ${Buffer.byteLength(text)}\n${text}\n`;
+      await feed(place, `hub.git`, [`fast-import`, `--quiet`, `--force`], input);
+      await place.git(`hub.git`, `update-ref`, `refs/session-sync/archive/${BOB}/2025`, main);
+      return await listRemote(carol.repo, carol.env, `origin`, {archived: true});
+    };
+    // A newer state that is no session does not stand in the way of the one that is.
+    const name = `a/2025/02/${session(2)}.${WRITER}.json`;
+    const planted = await plant({[name]: JSON.stringify({commit: main, header: {...header, sequence: 99}})});
+    expect(planted.archived).toHaveLength(3);
+    expect(await pullSession(carol, session(2))).toMatchObject({sessions: [session(2)]});
+    expect((await carol.list()).refs).toMatchObject([{session: session(2), header: {sequence: 1}}]);
+    expect((await carol.list()).problems).toEqual([]);
+
+    // An archive that is not there, a header of another, a depth.
+    const bad = await plant({
+      [`a/2023/02/${session(2)}.${WRITER}.json`]: JSON.stringify({commit: main, header}),
+      [`a/2025/03/${session(3)}.${WRITER}.json`]: JSON.stringify({commit: main, header}),
+      [`a/2025/04/${session(4)}.${WRITER}.json`]: `[`.repeat(1000),
+    });
+    expect(bad.archived.map(one => one.archive)).toEqual([`refs/session-sync/archive/${WRITER}/2024`, `refs/session-sync/archive/${WRITER}/2025`]);
+    expect(bad.problems.map(({code}) => code).sort()).toEqual([`BAD_DATA`, `BAD_DATA`]);
+    for (const name of [`a/x`, `a/20255/x`, `a/2025/x`, `a/2025/02/${session(2)}.json`, `a/2025/02/${session(2)}.${WRITER}.x.json`, `a/2025/zz/${session(2)}.${WRITER}.json`, `a/2025/02/${session(2)}..json`, `b/2025/02/x.json`])
+      expect((await plant({[name]: `x`})).problems, name).toMatchObject([{code: `BAD_DATA`}]);
+
+    await place.git(`hub.git`, `update-ref`, `refs/session-sync/archive/${BOB}/20255`, main);
+    expect((await listRemote(carol.repo, carol.env, `origin`)).problems.map(({code}) => code)).toContain(`UNSAFE_NAME`);
+    await expect(pullSession(carol, session(7))).rejects.toMatchObject({code: `UNKNOWN_SESSION`});
+  });
+});
+
+describe(`one session`, () => {
+  it(`comes with those that it goes on from, also out of archives, and says which the remote has not`, async () => {
+    const {alice, carol} = await team();
+    await dated(alice, session(3), `2026-10-02`, 5, 3, {lineage: {parent: session(1), seq: 3, source: 100}});
+    await dated(alice, session(4), `2026-10-03`, 8, 5, {lineage: {parent: session(3), seq: 5, source: 100}});
+    await dated(alice, session(6), `2026-10-03`, 8, 5, {lineage: {parent: session(7), seq: 5, source: 100}});
+    await push(alice);
+    expect(await pullSession(carol, session(4))).toMatchObject({sessions: [session(4), session(3), session(1)], missing: []});
+    expect((await carol.list()).refs).toHaveLength(3);
+    expect(await pullSession(carol, session(6))).toMatchObject({sessions: [session(6)], missing: [session(7)]});
+  });
+});
