@@ -41,26 +41,34 @@ export async function archive(store: SessionStore, plan: RemovalPlan, options: R
 
   await fetchOwnArchives(store, remote, theirs, options);
   await writeArchives(store, chosen);
-  const index    = await updateIndex(store, session => theirs.has(sessionRef(session, store.writer)));
-  const archives = new Map((await store.reader.refs([`${ARCHIVE_REFS}${store.writer}/`])).map(({ref, oid}) => [ref, oid]));
-  const news     = [...archives, [indexRef(store.writer), index!] as const].filter(([ref, oid]) => theirs.get(ref) !== oid);
-  const answers  = news.length === 0 ? new Map<string, string | null>() : await pushRefs(store, remote, news.map(([ref, oid]) => `${oid}:${ref}`), options);
-  for (const [ref] of news)
-    if (answers.get(ref) !== null)
-      throw new StoreError(`REF_MOVED`, `${remote} did not take ${ref}, so that nothing was removed there: ${answers.get(ref) ?? `no answer`}`);
+  const archives = await store.reader.refs([`${ARCHIVE_REFS}${store.writer}/`]);
+  await arrive(store, remote, theirs, archives, options);
+  // Only now: who lists in between finds every session somewhere.
+  const index = await updateIndex(store, session => theirs.has(sessionRef(session, store.writer)));
+  await arrive(store, remote, theirs, [{ref: indexRef(store.writer), oid: index!}], options);
 
   const gone = await removeRemote(store, {...secured, chosen}, options);
   await settle(store, remote, gone.removed.filter(({own}) => own).map(({ref, session, commit, keep}) => ({ref, session, from: commit, to: keep})));
   for (const {ref} of gone.removed)
     theirs.delete(ref);
-  for (const [ref, oid] of news)
-    theirs.set(ref, oid);
 
   return {
     remote, removed: gone.removed, left: [...left, ...gone.left],
     archives: [...new Set(chosen.map(one => archiveRef(store.writer, yearOf(one)!)))],
     problems: await pushIndex(store, remote, theirs, options),
   };
+}
+
+/** Pushes what the remote has not in this state. Throws REF_MOVED where it does not take one. */
+async function arrive(store: SessionStore, remote: string, theirs: Map<string, string>, refs: Array<{ref: string; oid: string}>, options: RemovalOptions) {
+  const news = refs.filter(({ref, oid}) => theirs.get(ref) !== oid);
+  const answers = news.length === 0 ? new Map<string, string | null>() : await pushRefs(store, remote, news.map(({ref, oid}) => `${oid}:${ref}`), options);
+  for (const {ref, oid} of news) {
+    const reason = answers.get(ref);
+    if (reason !== null)
+      throw new StoreError(`REF_MOVED`, `${remote} did not take ${ref}, so that nothing was removed there: ${reason ?? `no answer`}`);
+    theirs.set(ref, oid);
+  }
 }
 
 /** What this clone has archived there before, also where its own refs of it are gone. */

@@ -25,8 +25,11 @@ export type RemoteListing = {
   problems: Array<StoreProblem>;
 };
 
-/** One index: what it says of its writer's sessions, and of those in its archives. */
-type Part = {live: Array<IndexEntry>; archived: Array<ArchivedState>; problems: Array<StoreProblem>};
+/**
+ * One index: what it says of its writer's sessions, and of those in its archives, as far as these are on the remote.
+ * `stored`: all that it names as archived; `more`: there is such, read or not.
+ */
+type Part = {live: Array<IndexEntry>; archived: Array<ArchivedState>; stored: Array<IndexEntry>; more: boolean; problems: Array<StoreProblem>};
 
 type ListOptions = Omit<TransportOptions, `remote`> & {archived?: boolean};
 
@@ -45,8 +48,8 @@ export async function listRemote(repo: Repository, env: MachineEnv, name: string
     const read = async (archived: boolean) => await Promise.all(indexes.map(async ([ref, commit]) => await readPart(reader, ref, commit, theirs, archived)));
     let parts  = await read(options.archived === true);
     let states = statesOf(theirs, parts);
-    // A remote may have kept the ref of one that its writer has archived.
-    if (!options.archived && states.some(({header}) => header === undefined) && [...theirs.keys()].some(ref => parseArchiveRef(ref))) {
+    // The remote may have the ref of one that its writer counts as archived: it refused to remove it, or the archive.
+    if (!options.archived && states.some(({header}) => header === undefined) && parts.some(({more}) => more)) {
       parts  = await read(true);
       states = statesOf(theirs, parts);
     }
@@ -64,7 +67,7 @@ export async function listRemote(repo: Repository, env: MachineEnv, name: string
 }
 
 function statesOf(theirs: Map<string, string>, parts: Array<Part>) {
-  const listed = new Map([...parts.flatMap(part => part.archived), ...parts.flatMap(part => part.live)].map(({header}) => [sessionRef(header.session, header.writer), header]));
+  const listed = new Map(parts.flatMap(part => [...part.stored, ...part.live]).map(({header}) => [sessionRef(header.session, header.writer), header]));
   const states: Array<RemoteState> = [];
   for (const [ref, commit] of theirs) {
     const parsed = parseSessionRef(ref);
@@ -78,25 +81,27 @@ function statesOf(theirs: Map<string, string>, parts: Array<Part>) {
 
 async function readPart(reader: ObjectReader, ref: string, commit: string, theirs: Map<string, string>, withArchived: boolean): Promise<Part> {
   const {writer} = parseIndexRef(ref)!;
-  const archived: Array<ArchivedState> = [];
+  const part: Part = {live: [], archived: [], stored: [], more: false, problems: []};
   try {
     const folders = await indexFolders(reader, commit);
-    const {entries: live, problems} = await readEntries(reader, ref, await entryNames(reader, folders.live, {archive: false}), writer);
+    const live    = await readEntries(reader, ref, await entryNames(reader, folders.live, {archive: false}), writer);
+    part.live = live.entries;
+    part.more = folders.archived.size > 0;
+    part.problems.push(...live.problems);
     for (const [year, folder] of withArchived ? folders.archived : []) {
-      // What the archive itself does not hold any more cannot be had.
       const archive = archiveRef(writer, year);
-      if (!theirs.has(archive))
-        continue;
-
-      const read = await readEntries(reader, ref, await entryNames(reader, folder, {archive: true}));
-      problems.push(...read.problems);
-      archived.push(...read.entries.map(({commit, header}) => ({session: header.session, writer: header.writer, commit, header, archive})));
+      const read    = await readEntries(reader, ref, await entryNames(reader, folder, {archive: true}));
+      part.stored.push(...read.entries);
+      if (theirs.has(archive)) {
+        part.problems.push(...read.problems);
+        part.archived.push(...read.entries.map(({commit, header}) => ({session: header.session, writer: header.writer, commit, header, archive})));
+      }
     }
 
-    return {live, archived, problems};
+    return part;
   } catch (error) {
     const {code, message} = error as Error & {code?: string};
-    return {live: [], archived: [], problems: [{ref, code: code ?? `BAD_DATA`, message}]};
+    return {...part, live: [], archived: [], stored: [], problems: [{ref, code: code ?? `BAD_DATA`, message}]};
   }
 }
 
