@@ -41,7 +41,7 @@ export async function forksOf(store: SessionStore, {newest, others}: Pick<Stored
     // All share the least that any two do.
     for (const [index, way] of ways.entries())
       way.since = Math.min(way.since, shared[index]!);
-    ways.push({state, since: Math.min(...shared), writers: [state.writer]});
+    ways.push({state, since: Math.min(recordCount(state.header), ...shared), writers: [state.writer]});
   }
   const age = ({state}: {state: Stored}) => state.header.updated ?? ``;
   return ways

@@ -14,7 +14,7 @@ export type Stored = StoredRef & {header: StoredHeader};
 
 /** Sessions that one goes on from, one after the other, at most; and records of all of them together. */
 const MOST_LEGS = 1000;
-const MOST_RECORDS = 10_000_000;
+const MOST_RECORDS = 1_000_000;
 
 export type HistoryOptions = {stream?: string; roots: Roots; platform: NodeJS.Platform; repairs: Array<Repair>};
 
