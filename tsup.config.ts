@@ -46,7 +46,8 @@ export default defineConfig([{
   clean: false,
   esbuildPlugins: [licences],
   async onSuccess() {
-    await copyFile(`sources/sync/hook.sh`, `dist/hook.sh`);
+    for (const name of [`hook.sh`, `git-hook.sh`])
+      await copyFile(`sources/sync/${name}`, `dist/${name}`);
     for (const name of [`worker.js`, `hook.sh`])
       await chmod(`dist/${name}`, 0o755);
   },

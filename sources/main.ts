@@ -32,6 +32,10 @@ const VERBS: {[verb: string]: () => Promise<CommandClass<Context>>} = {
   clean:   async () => (await import(`./commands/Clean.ts`)).CleanCommand,
   doctor:  async () => (await import(`./commands/Doctor.ts`)).DoctorCommand,
 };
+/** What our own hooks start; not for people. */
+const INNER: typeof VERBS = {
+  auto:    async () => (await import(`./commands/Auto.ts`)).AutoCommand,
+};
 const ALIASES: {[alias: string]: string} = {ls: `list`};
 
 async function makeCli(verb: string | undefined) {
@@ -43,7 +47,7 @@ async function makeCli(verb: string | undefined) {
   cli.register(Builtins.HelpCommand);
   cli.register(Builtins.VersionCommand);
   const wanted = verb === undefined ? Object.keys(VERBS) : [verb];
-  for (const command of await Promise.all(wanted.map(async name => await VERBS[name]!())))
+  for (const command of await Promise.all(wanted.map(async name => await (VERBS[name] ?? INNER[name])!())))
     cli.register(command);
   return cli;
 }
@@ -80,7 +84,7 @@ function asAsked(argv: Array<string>) {
 
 function verbOf([name = ``]: Array<string>): string | undefined {
   const verb = Object.hasOwn(ALIASES, name) ? ALIASES[name]! : name;
-  return Object.hasOwn(VERBS, verb) ? verb : undefined;
+  return Object.hasOwn(VERBS, verb) || Object.hasOwn(INNER, verb) ? verb : undefined;
 }
 
 /** Why a command line is none. The parser's own words for an unknown verb are a list of everything. */

@@ -5,9 +5,11 @@ import path                                 from 'node:path';
 
 import {agents}                             from '../agents/index.ts';
 import type {HookAdapter}                   from '../agents/types.ts';
-import {gitVersion}                         from '../store/index.ts';
+import {gitVersion, remotes}                from '../store/index.ts';
 import {readSpool}                          from '../sync/spool.ts';
+import {lastOutcome}                        from '../sync/autoShare.ts';
 import {runningWorker}                      from '../sync/exclusive.ts';
+import {arrangeHooks, isScriptCurrent, ownSettings} from '../sync/gitHooks.ts';
 import {isActive, isPaused}                 from '../sync/project.ts';
 import type {Project}                       from '../sync/project.ts';
 import {isCode, readIfThere}                from '../system/files.ts';
@@ -17,6 +19,7 @@ import {BaseCommand, CommandError}          from './Base.ts';
 import {fixMoves, movedFrom, planMoves, undoMoves} from './support/moves.ts';
 import type {Finding, Moves}                from './support/moves.ts';
 import {knownSessions}                      from './support/overview.ts';
+import {describeSharing}                    from './support/sharing.ts';
 
 /** Events that wait longer than this were not seen by a worker. */
 const STUCK_MS = 120_000;
@@ -28,7 +31,7 @@ export class DoctorCommand extends BaseCommand {
     category: `Looking`,
     description: `check that sessions are kept, and say what is wrong`,
     details: `
-      Looks at git, the hooks, the programs that they call, each agent with its version and its store, the worker, what
+      Looks at git, the hooks (of agents and of git), the programs that they call, each agent with its version and its store, the worker, what
       waits, what was repaired or redacted, and what failed last. Changes nothing. Exit code 1 when something keeps
       sessions from being kept.
 
@@ -59,6 +62,7 @@ export class DoctorCommand extends BaseCommand {
     const from = await movedFrom(this.context.cwd, this.movedFrom);
     await this.checkGit(project);
     await this.checkSetup(project);
+    await this.checkSharing(project);
     await this.checkAgents(project);
     await this.checkWork(project);
     await this.checkSessions(project);
@@ -102,6 +106,26 @@ export class DoctorCommand extends BaseCommand {
       const found = await onPath(this.context.machine.env.PATH, program);
       this.add(found ? `ok` : `problem`, `setup`, found ?? `${program} is not on PATH: hooks do nothing. Install with npm install --global session-sync`);
     }
+  }
+
+  private async checkSharing(project: Project) {
+    const settings = await ownSettings(project);
+    const described = await describeSharing(project, settings, this.context.now().getTime());
+    if (settings.remote !== null && !(await remotes(project.repository, this.context.machine.env)).includes(settings.remote))
+      this.add(`problem`, `sharing`, `sessions should go to ${settings.remote}, and there is no remote of that name: session-sync init --remote`);
+    if (project.hasGit)
+      for (const {file, changed, problem} of await arrangeHooks(project, settings, {dryRun: true}))
+        if (problem !== undefined || changed)
+          this.add(`problem`, `sharing`, problem ?? `${file} is not as it should be: session-sync init`);
+    if (described === null)
+      return;
+    if (!await isScriptCurrent(project.paths))
+      this.add(`problem`, `sharing`, `the script that git's hooks call is not of this version: session-sync init`);
+    const failed = (await Promise.all(([`push`, `pull`] as const).map(async kind => ({kind, outcome: await lastOutcome(project.paths, kind)})))).filter(({outcome}) => outcome?.problem !== undefined);
+    for (const {kind, outcome} of failed)
+      this.add(`problem`, `sharing`, `the last automatic ${kind} failed: ${outcome!.problem}`);
+    if (failed.length === 0)
+      this.add(`ok`, `sharing`, described);
   }
 
   private async checkAgents(project: Project) {

@@ -5,12 +5,15 @@ import {agents}                               from '../agents/index.ts';
 import type {AgentAdapter, Detection}         from '../agents/types.ts';
 import {CONFIG_PATH, DEFAULT_CONFIG, SNAPSHOT_MODES, readConfig, writeConfig} from '../sync/config.ts';
 import type {Config}                          from '../sync/config.ts';
+import {publicUrl}                            from '../store/index.ts';
 import {activate}                             from '../sync/project.ts';
 import type {Project}                         from '../sync/project.ts';
 import {safe}                                 from '../terminal/safe.ts';
 import {readIfThere, writeAtomic}             from '../system/files.ts';
 
 import {BaseCommand, CommandError}            from './Base.ts';
+import {applySharing, describeSharing, planSharing, shownAddress} from './support/sharing.ts';
+import type {SharingPlan}                     from './support/sharing.ts';
 
 export class InitCommand extends BaseCommand {
   static override paths = [[`init`]];
@@ -34,11 +37,23 @@ export class InitCommand extends BaseCommand {
       \`--snapshot tracked\` keeps the uncommitted changes with a session when a turn ends, \`all\` also new files that are
       not ignored, for \`restore --with-changes\` and \`rewind\`; \`off\` ends it. It stands in \`${CONFIG_PATH}\`.
 
+      Sharing by itself is off unless you ask for it here, for this clone alone; \`--no-auto-push\` and so on end it. What you
+      choose stands in the clone's own git configuration (\`session-sync.*\`): no file that comes with a clone can choose it.
+      \`--auto-push\` sends sessions after each \`git push\` to their remote, or to where git pushes this project. \`--auto-pull\`
+      fetches them after a \`git pull\` that brought something (git tells nobody of a bare \`git fetch\`). Both run beside
+      you, never ask, never hold up git nor make it fail; \`status\` says how it went. \`--remote\` names the git remote that
+      sessions go to and come from; with an address it makes one, \`session-sync\`, that plain git never talks to unless
+      named: for sessions that must not lie in a public repository. \`--trailer\` writes \`Session-Sync: <id>\` into the message
+      of each commit made while a session was at work in that working tree, or up to ten minutes after. These ride on
+      hooks of git; what a hook did before, it does as before.
+
       \`--dry-run\` shows what would be written. \`--force\` also registers hooks for agents that are not found here.
       Running \`init\` again changes nothing, or repairs what is missing.
     `,
     examples: [
       [`Set up this repository, for the team`, `$0 init`],
+      [`Share sessions whenever you share code`, `$0 init --auto-push --auto-pull`],
+      [`Keep sessions out of a public repository`, `$0 init --auto-push --remote git@example.com:shop-sessions.git`],
       [`Only for yourself`, `$0 init --local`],
       [`Touch no file outside this repository`, `$0 init --project-only`],
       [`See what would change`, `$0 init --dry-run`],
@@ -49,6 +64,10 @@ export class InitCommand extends BaseCommand {
   projectOnly = Option.Boolean(`--project-only`, false, {description: `Register no hooks in your own settings for all projects`});
   snapshot = Option.String(`--snapshot`, {description: `Keep uncommitted files with sessions: off, tracked or all`});
   force = Option.Boolean(`--force`, false, {description: `Also register hooks for agents that are not found on this machine`});
+  autoPush = Option.Boolean(`--auto-push`, {description: `Send sessions after each git push`});
+  autoPull = Option.Boolean(`--auto-pull`, {description: `Fetch sessions after each git pull`});
+  trailer = Option.Boolean(`--trailer`, {description: `Name sessions at work in commit messages`});
+  remote = Option.String(`--remote`, {description: `Where sessions go to and come from: the name of a git remote, or an address`});
   dryRun = Option.Boolean(`--dry-run`, false, {description: `Show what would be written, and write nothing`});
 
   async run() {
@@ -67,6 +86,7 @@ export class InitCommand extends BaseCommand {
 
     // All changes are worked out before the first one is made: a settings file that is not understood stops everything.
     const changes = await Promise.all(hooked.map(async ({agent}) => await this.plan(project, agent)));
+    const sharing = await planSharing(project, {autoPush: this.autoPush, autoPull: this.autoPull, trailer: this.trailer, remote: this.remote});
     for (const change of changes)
       await this.apply(change);
     for (const {agent} of hooked.filter(({agent}) => agent.hooks!.confirm !== undefined))
@@ -78,6 +98,7 @@ export class InitCommand extends BaseCommand {
     }
     if (!this.dryRun)
       await activate(project);
+    const hooks = await this.share(project, sharing);
 
     const silent = sources.filter(({agent}) => agent.source!.fetch === undefined && !hooked.some(one => one.agent === agent)).map(({agent}) => agent.name);
     for (const {agent} of sources.filter(({agent}) => agent.source!.fetch !== undefined))
@@ -92,15 +113,34 @@ export class InitCommand extends BaseCommand {
     if (snapshot !== `off`)
       this.say(`When a turn ends, uncommitted changes ${snapshot === `all` ? `and new files that are not ignored ` : ``}are kept with the session.`);
     if (!this.dryRun) {
-      this.say(`Older sessions: \`session-sync sync\`. What is kept: \`session-sync status\`. Nothing leaves this machine until you push it:`);
-      this.say(`  git push origin 'refs/session-sync/*'`);
+      this.say(`Older sessions: \`session-sync sync\`. What is kept: \`session-sync status\`.${sharing.after.autoPush ? `` : ` Nothing leaves this machine until you push it:`}`);
+      if (!sharing.after.autoPush)
+        this.say(sharing.after.remote === null ? `  git push origin 'refs/session-sync/*'` : `  session-sync push`);
     }
     return this.done({
       dryRun: this.dryRun,
       snapshot,
       agents: found.map(({agent, detection}) => ({id: agent.id, ...detection})),
       settings: changes.map(({file, changed, summary}) => ({file, changed, summary})),
-    });
+      sharing: sharing.after, hooks,
+    }, hooks.some(({problem}) => problem !== undefined) ? 2 : 0);
+  }
+
+  private async share(project: Project, plan: SharingPlan) {
+    const hooks = await applySharing(project, plan, {dryRun: this.dryRun});
+    for (const {file, changed, problem} of hooks) {
+      if (problem !== undefined)
+        this.warn(problem);
+      else if (changed)
+        this.say(`${this.dryRun ? `Would change` : `Changed`} ${shownPath(project, file)}, a hook of git`);
+    }
+    const {remote} = plan.after;
+    if (remote !== null && remote !== plan.before.remote)
+      this.say(`Sessions ${this.dryRun ? `would` : `will`} go to and come from ${plan.address === null ? await shownAddress(project, remote) : `${safe(remote)} (${safe(publicUrl(plan.address))})`}, a remote of this clone's own configuration.`);
+    const described = await describeSharing(project, plan.after, this.context.now().getTime());
+    if (described !== null)
+      this.say(described);
+    return hooks;
   }
 
   /** What is to stand in the project's configuration. */

@@ -84,7 +84,7 @@ export class ListCommand extends BaseCommand {
 
   private async listRemote() {
     const project = await this.project();
-    const remote = await defaultRemote(project.repository, this.context.machine.env, project.config.remote);
+    const remote = await defaultRemote(project.repository, this.context.machine.env, undefined, {shared: project.config.remote});
     const {sessions: all, problems, archives} = await remoteSessions(project.repository, this.context.machine.env, remote, {archived: this.archived});
     const now = this.context.now().getTime();
     const sessions = filtered(all, this.filters, now, header => ({...header, agent: header.agent.id})).map(header => ({...header, bytes: bytesOf(header)}));

@@ -42,7 +42,7 @@ export class PullCommand extends BaseCommand {
   async run() {
     const project = await this.project();
     const {env} = this.context.machine;
-    const remote = await defaultRemote(project.repository, env, this.remote ?? project.config.remote);
+    const remote = await defaultRemote(project.repository, env, this.remote, {shared: project.config.remote});
     const store = await this.store(project);
 
     const bar = await progress(this.context);

@@ -33,7 +33,7 @@ export class PushCommand extends BaseCommand {
     const project = await this.project();
     const {env} = this.context.machine;
     const store = await this.store(project);
-    const remote = await defaultRemote(project.repository, env, this.remote ?? project.config.remote);
+    const remote = await defaultRemote(project.repository, env, this.remote, {shared: project.config.remote});
     const only = this.sessions === undefined ? undefined : await (async () => {
       const {sessions} = await knownSessions(project, store);
       return this.sessions!.map(given => chooseSession(sessions, given).session);

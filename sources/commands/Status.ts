@@ -4,13 +4,16 @@ import {agentById}                         from '../agents/index.ts';
 import {recall}                            from '../sync/remembered.ts';
 import type {Remembered}                   from '../sync/remembered.ts';
 import {isActive, isPaused}                from '../sync/project.ts';
+import {lastOutcome}                       from '../sync/autoShare.ts';
 import {runningWorker}                     from '../sync/exclusive.ts';
+import {ownSettings}                       from '../sync/gitHooks.ts';
 import {sizeOf}                            from '../system/files.ts';
 import {age}                               from '../terminal/age.ts';
 import {safe}                              from '../terminal/safe.ts';
 
 import {BaseCommand}                       from './Base.ts';
 import {describeForks, describeMirror, knownSessions} from './support/overview.ts';
+import {describeSharing}                   from './support/sharing.ts';
 import type {KnownSession}                 from './support/overview.ts';
 
 const SHOWN = 10;
@@ -61,14 +64,19 @@ export class StatusCommand extends BaseCommand {
     if (redactions > 0)
       this.say(`${redactions} ${redactions === 1 ? `secret was` : `secrets were`} kept out of git (\`session-sync doctor\` counts them by rule).`);
     const waiting = sessions.filter(session => session.where === `local`).length;
+    const settings = await ownSettings(project);
     if (waiting > 0)
-      this.say(`${waiting} of the sessions above are not known to be on a remote: git push origin 'refs/session-sync/*'`);
+      this.say(`${waiting} of the sessions above are not known to be on a remote: ${settings.remote === null ? `git push origin 'refs/session-sync/*'` : `session-sync push`}`);
+    const described = await describeSharing(project, settings, this.context.now().getTime());
+    if (described !== null)
+      this.say(described);
     for (const problem of problems)
       this.warn(`${safe(problem.ref)} was left out: ${problem.message}`);
     return this.done({
       active, paused, snapshot, worker: await runningWorker(project.paths), redactions,
       sessions: here.map(session => toJson(session, restored.get(session.session)!)),
       problems,
+      sharing: {...settings, push: await lastOutcome(project.paths, `push`), pull: await lastOutcome(project.paths, `pull`)},
     });
   }
 

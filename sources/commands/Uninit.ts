@@ -9,6 +9,7 @@ import {readIfThere, removeIfThere}   from '../system/files.ts';
 
 import {BaseCommand}                  from './Base.ts';
 import {shownPath, writeSettings}     from './Init.ts';
+import {endSharing}                   from './support/sharing.ts';
 
 export class UninitCommand extends BaseCommand {
   static override paths = [[`uninit`]];
@@ -20,6 +21,8 @@ export class UninitCommand extends BaseCommand {
       Removes our hooks from the shared and the local settings of this project; everything else in these files stays.
       Sessions that are stored in git and mirrors in other agents stay, too: \`session-sync clean\` removes the former.
       Hooks in your own settings for all projects stay, and do nothing here any more; \`--everywhere\` removes those, too.
+      Our part comes out of git's hooks, which are then what they were, and \`session-sync.*\` out of this clone's git
+      configuration, with the remote that \`init --remote\` made.
       A \`${CONFIG_PATH}\` that was changed is left alone, and said.
     `,
     examples: [[`Stop here`, `$0 uninit`], [`See what would change`, `$0 uninit --dry-run`]],
@@ -65,6 +68,17 @@ export class UninitCommand extends BaseCommand {
     } else if (config !== null) {
       this.say(`${CONFIG_PATH} has settings of yours and stays.`);
     }
+
+    const sharing = await endSharing(project, {dryRun: this.dryRun});
+    for (const {file, problem} of sharing.hooks) {
+      leftAlone ||= problem !== undefined;
+      if (problem === undefined)
+        changed.push(shownPath(project, file));
+      else
+        this.warn(problem);
+    }
+    if (sharing.settings || sharing.remote)
+      changed.push(`this clone's git configuration`);
 
     if (!this.dryRun) {
       await rm(project.paths.spool, {recursive: true, force: true});

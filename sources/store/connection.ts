@@ -8,6 +8,8 @@ export type TransportOptions = {
   remote?: string;
   /** A person sits in front: git may ask for a password. */
   tty?: boolean;
+  /** Nobody sits there at all: nothing asks, by whatever window, and a remote that says nothing for so long is given up. */
+  unattended?: {stallMs: number};
   /** Lines of git's own progress. */
   onProgress?: (text: string) => void;
 };
@@ -24,7 +26,6 @@ export async function remoteRefs(repo: Repository, env: MachineEnv, remote: stri
 /** Fetches what `refspecs` say, and nothing else: no tags, nothing pruned. Throws GIT_FAILED, DISK_FULL. */
 export async function fetchRefs(repo: Repository, env: MachineEnv, remote: string, refspecs: string | Array<string>, options: TransportOptions, more: Array<string> = []) {
   const run = await transport(repo, env, [
-    `-c`, `core.hooksPath=/dev/null`,
     `fetch`, `--progress`, `--no-prune`, `--no-prune-tags`, `--no-tags`, `--no-write-fetch-head`, `--no-recurse-submodules`, `--no-auto-gc`, `--refmap=`,
     // Else a partial clone would get the sessions without their contents.
     ...repo.partial ? [`--no-filter`] : [],
@@ -35,10 +36,23 @@ export async function fetchRefs(repo: Repository, env: MachineEnv, remote: strin
     throw gitError(`fetch`, run);
 }
 
-/** Runs where the person would: a remote's address may be relative to the working tree, and so may parts of the configuration. */
-export async function transport(repo: Repository, env: MachineEnv, args: Array<string>, options: TransportOptions, input = ``) {
+/** Programs that would open a window; an empty GIT_ASKPASS keeps the others of its kind from being looked for. */
+const NO_QUESTIONS = {GIT_ASKPASS: ``, SSH_ASKPASS: ``, GCM_INTERACTIVE: `never`};
+
+/** The limit is for a git that outlives us. */
+function quietly({stallMs}: {stallMs: number}) {
+  return [`-c`, `credential.interactive=false`, `-c`, `http.lowSpeedLimit=1`, `-c`, `http.lowSpeedTime=${Math.ceil(stallMs / 1000) + 5}`];
+}
+
+/**
+ * Runs where the person would: a remote's address may be relative to the working tree, and so may parts of the configuration.
+ * Without hooks: a team's checks before a push are about its code, and our own hook would start another push.
+ */
+export async function transport(repo: Repository, env: MachineEnv, given: Array<string>, options: TransportOptions, input = ``) {
+  const args = [`-c`, `core.hooksPath=/dev/null`, ...options.unattended ? quietly(options.unattended) : [], ...given];
   const run: GitOptions = {
-    env, tty: options.tty, input,
+    env: options.unattended ? {...env, ...NO_QUESTIONS} : env, tty: options.tty, input,
+    ...options.unattended ? {stallMs: options.unattended.stallMs, apart: true} : {},
     ...repo.workTree ? {cwd: repo.workTree} : {cwd: repo.commonDir},
     ...options.onProgress ? {onStderr: (text: string) => text.split(/[\r\n]+/).map(line => cleanText(line, 300)).filter(line => line !== ``).forEach(options.onProgress!)} : {},
   };

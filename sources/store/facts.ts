@@ -1,6 +1,7 @@
 import {git, gitError, cleanText, runGit, stripControl} from './git.ts';
 import type {MachineEnv}                    from './git.ts';
 import {OBJECT_ID}                          from './layout.ts';
+import {readOwnSettings}                    from './ownSettings.ts';
 import {StoreError}                         from './types.ts';
 import type {GitState, Repository}          from './types.ts';
 
@@ -153,21 +154,37 @@ export async function remotes(repo: Repository, env: MachineEnv): Promise<Array<
 }
 
 /**
- * The remote to talk to: `name` if it is one of the user's configuration, else the one that git would push to, else the
- * only one. Never an address, so that a file of a cloned repository cannot say where sessions go.
+ * The remote to talk to: `name` if a person typed one, else the one of this clone's own settings (`init --remote`), else
+ * `shared`, which a file of the repository may name, else the one that git would push to, else the only one. Always one
+ * of the user's configuration, never an address, so that a file of a cloned repository cannot say where sessions go.
  *
- * Throws NO_REMOTE.
+ * Throws NO_REMOTE: also where the clone's own settings name one that is gone, since another one was not meant.
  */
-export async function defaultRemote(repo: Repository, env: MachineEnv, name?: string): Promise<string> {
+export async function defaultRemote(repo: Repository, env: MachineEnv, name?: string, {shared}: {shared?: string | undefined} = {}): Promise<string> {
   const known = await remotes(repo, env);
-  const names = known.map(remote => cleanText(remote, 100)).join(`, `) || `none`;
-  if (name !== undefined) {
-    if (!known.includes(name))
-      throw new StoreError(`NO_REMOTE`, `No remote named ${cleanText(name, 100)} in this repository's configuration (known: ${names})`);
+  const wanted = name ?? (await readOwnSettings(repo, env)).remote ?? shared;
+  if (wanted !== undefined) {
+    if (!known.includes(wanted))
+      throw new StoreError(`NO_REMOTE`, `No remote named ${cleanText(wanted, 100)} in this repository's configuration (known: ${listOf(known)})`);
 
-    return name;
+    return wanted;
   }
 
+  const chosen = await gitRemote(repo, env, known);
+  if (chosen === null)
+    throw new StoreError(`NO_REMOTE`, known.length === 0
+      ? `This repository has no remote: add one with git remote add origin <address>`
+      : `There are several remotes and none is the default: name one of ${listOf(known)}`);
+
+  return chosen;
+}
+
+function listOf(known: Array<string>) {
+  return known.map(remote => cleanText(remote, 100)).join(`, `) || `none`;
+}
+
+/** The remote that git itself would push to from here, else the only one; null where there is no telling. */
+export async function gitRemote(repo: Repository, env: MachineEnv, known: Array<string>): Promise<string | null> {
   const branch = (await runGit([`symbolic-ref`, `--quiet`, `--short`, `HEAD`], here(repo, env))).stdout.trim();
   const config = await runGit([`config`, `-z`, `--get-regexp`, `^(remote\\.pushdefault|branch\\..*\\.(pushremote|remote))$`], here(repo, env));
   const values = new Map(config.stdout.split(`\0`).filter(entry => entry !== ``).map(entry => {
@@ -179,12 +196,13 @@ export async function defaultRemote(repo: Repository, env: MachineEnv, name?: st
     if (wanted !== undefined && known.includes(wanted))
       return wanted;
 
-  if (known.length === 1)
-    return known[0]!;
+  return known.length === 1 ? known[0]! : null;
+}
 
-  throw new StoreError(`NO_REMOTE`, known.length === 0
-    ? `This repository has no remote: add one with git remote add origin <address>`
-    : `There are several remotes and none is the default: name one of ${names}`);
+/** Where a push to a remote goes, rewritten by `url.*.insteadOf` as git tells it to its hooks; null when it has no address. */
+export async function pushAddress(repo: Repository, env: MachineEnv, remote: string): Promise<string | null> {
+  const {code, stdout} = await runGit([`remote`, `get-url`, `--push`, remote], here(repo, env));
+  return code === 0 ? stdout.split(`\n`)[0]! : null;
 }
 
 /**

@@ -1,5 +1,6 @@
 import {spawn}      from 'node:child_process';
 import {existsSync} from 'node:fs';
+import process      from 'node:process';
 
 import {StoreError}           from './types.ts';
 import type {Repository}      from './types.ts';
@@ -59,6 +60,10 @@ export type GitOptions = {
   index?: string;
   input?: string;
   timeoutMs?: number;
+  /** Ends git when it has printed nothing for so long: what is at work over a slow line says so (`--progress`). */
+  stallMs?: number;
+  /** In a session of its own: nothing that git starts has a terminal to ask on, and all of it ends with git. */
+  apart?: boolean;
   /** Bytes of standard output that are waited for; more ends the process with TOO_LARGE. */
   maxBytes?: number;
   /** A person sits in front: git may ask for credentials. */
@@ -78,28 +83,37 @@ export function runGit(args: Array<string>, options: GitOptions): Promise<GitRes
   const full = options.repo && !options.cwd ? [...onCommonDir(options.repo), ...args] : args;
 
   return new Promise((resolve, reject) => {
-    const child = spawn(`git`, full, {cwd, env: {...gitEnv(options.env, {tty: options.tty}), ...options.index === undefined ? {} : {GIT_INDEX_FILE: options.index}}, stdio: [`pipe`, `pipe`, `pipe`], windowsHide: true});
+    const child = spawn(`git`, full, {cwd, env: {...gitEnv(options.env, {tty: options.tty}), ...options.index === undefined ? {} : {GIT_INDEX_FILE: options.index}}, stdio: [`pipe`, `pipe`, `pipe`], windowsHide: true, detached: options.apart === true});
     const out: Array<Buffer> = [];
     let size = 0;
     let stderr = ``;
     let timedOut = false;
     let tooLarge = false;
 
-    const timer = options.timeoutMs === undefined ? undefined : setTimeout(() => {
-      timedOut = true;
+    const end = () => {
+      if (options.apart === true && child.pid !== undefined)
+        endGroup(child.pid);
       child.kill(`SIGKILL`);
-    }, options.timeoutMs);
+    };
+    const giveUp = () => {
+      timedOut = true;
+      end();
+    };
+    const timer = options.timeoutMs === undefined ? undefined : setTimeout(giveUp, options.timeoutMs);
+    const stall = options.stallMs === undefined ? undefined : setTimeout(giveUp, options.stallMs);
 
     child.stdout.on(`data`, (chunk: Buffer) => {
+      stall?.refresh();
       size += chunk.length;
       if (size > (options.maxBytes ?? 64 * 1024 * 1024)) {
         tooLarge = true;
-        child.kill(`SIGKILL`);
+        end();
       } else {
         out.push(chunk);
       }
     });
     child.stderr.on(`data`, (chunk: Buffer) => {
+      stall?.refresh();
       stderr = `${stderr}${chunk.toString()}`.slice(-64 * 1024);
       options.onStderr?.(chunk.toString());
     });
@@ -109,16 +123,27 @@ export function runGit(args: Array<string>, options: GitOptions): Promise<GitRes
 
     child.on(`error`, error => {
       clearTimeout(timer);
+      clearTimeout(stall);
       reject(spawnError(error, cwd));
     });
     child.on(`close`, code => {
       clearTimeout(timer);
+      clearTimeout(stall);
       if (tooLarge)
         reject(new StoreError(`TOO_LARGE`, `git ${args[0]} printed more than expected`));
       else
         resolve({code, stdout: Buffer.concat(out).toString(), bytes: Buffer.concat(out), stderr, timedOut});
     });
   });
+}
+
+/** Ends a process that leads a group, with what it started. */
+function endGroup(leader: number) {
+  try {
+    process.kill(-leader, `SIGKILL`);
+  } catch {
+    // It has ended by itself.
+  }
 }
 
 /** Like `runGit`; throws GIT_FAILED or DISK_FULL unless git exits with 0. */

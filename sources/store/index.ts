@@ -35,3 +35,6 @@ export {SessionStore, removeRefs}                   from './store.ts';
 export type {StoreOptions, StoreProblem}            from './store.ts';
 export {isPushed, pull, push}                       from './transport.ts';
 export type {PullResult, PushResult, PushedRef}     from './transport.ts';
+export {gitRemote, pushAddress}                     from './facts.ts';
+export {NO_SETTINGS, OWN_REMOTE, readOwnRemote, readOwnSettings, removeOwnRemote, writeOwnRemote, writeOwnSettings} from './ownSettings.ts';
+export type {OwnSettings}                           from './ownSettings.ts';

@@ -78,7 +78,7 @@ export async function push(store: SessionStore, options: TransportOptions & {ses
 async function pushBatch(store: SessionStore, batch: Array<PushedRef>, result: PushResult, options: TransportOptions) {
   const {repo, env} = store;
   const run = await transport(repo, env, [
-    `push`, `--porcelain`, `--progress`, `--no-follow-tags`, `--recurse-submodules=no`, `--no-atomic`, result.remote,
+    `push`, ...options.unattended ? [`--signed=no`] : [], `--porcelain`, `--progress`, `--no-follow-tags`, `--recurse-submodules=no`, `--no-atomic`, result.remote,
     ...batch.map(({ref, to}) => `${to}:${ref}`),
   ], options);
 

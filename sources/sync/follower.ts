@@ -18,7 +18,7 @@ import {openProject, statePaths}                  from './project.ts';
 import type {StatePaths}                          from './project.ts';
 import {readSpool}                                from './spool.ts';
 import type {SpooledEvent}                        from './spool.ts';
-import {liveOptions, openSync}                    from './sync.ts';
+import {liveOptions, noteAtWork, openSync}        from './sync.ts';
 import type {SyncContext}                         from './sync.ts';
 
 /** Inside a long turn a commit is made this often at most. */
@@ -215,6 +215,8 @@ class Follower {
         followed.live = await LiveSession.open(liveOptions(context, {...followed, ...judged.state === `continued` && judged.lineage !== undefined ? {lineage: judged.lineage} : {}}));
     }
     const {waiting} = await followed.live?.pump() ?? {waiting: []};
+    if (followed.live !== null)
+      await noteAtWork(context.project, followed.located, followed.live);
     followed.againAt = waiting.length > 0 ? Date.now() + AGAIN_MS : null;
     // Only now may the events go: a worker that was killed before this would not have been told of the session.
     for (const event of followed.events.splice(0))

@@ -14,6 +14,7 @@ import {OwnSessions}                               from './mine.ts';
 import type {Origin}                               from './origin.ts';
 import {noteFolders, projectFolders}               from './folders.ts';
 import {openStore}                                 from './project.ts';
+import {notePresent}                               from './present.ts';
 import type {Project}                              from './project.ts';
 import type {Checkpoint}                           from './state.ts';
 
@@ -96,6 +97,7 @@ export async function syncSession(
     const live = await LiveSession.open({...liveOptions(context, found), ...options.onProgress ? {onProgress: options.onProgress} : {}});
     try {
       const {records, waiting} = await live.pump();
+      await noteAtWork(context.project, found.located, live);
       const stored = await live.commit({turnEnd: options.current === true});
       if (options.register !== false)
         await live.register();
@@ -109,6 +111,12 @@ export async function syncSession(
       await live.close();
     }
   }
+}
+
+/** For the trailer of commits that are made meanwhile. */
+export async function noteAtWork(project: Project, located: LocatedSession, live: LiveSession) {
+  const {session, cwd} = live.state();
+  await notePresent(project, {session, transcript: located.path, cwd: located.cwd ?? cwd, running: live.facts?.idle === false}).catch(() => undefined);
 }
 
 export type FoundSession = {adapter: AgentAdapter; located: LocatedSession; lineage?: Origin};

@@ -1,0 +1,81 @@
+#!/bin/sh
+# git-hook NAME [ARGUMENTS]
+#
+# What session-sync does at a hook of git, beside the hook that was there. Lies in <git dir>/session-sync, so that it needs
+# neither Node nor a PATH of the person's. Whoever waits for git waits for this: it prints nothing and exits 0. Each part
+# happens only where this clone's own configuration asks for it.
+
+trap 'trap "" 0 1 2 3 13 15; exit 0' 0 1 2 3 13 15
+exec < /dev/null > /dev/null 2> /dev/null || exit 0
+
+state=${0%/*}
+name=$1
+[ "$#" -gt 0 ] && shift
+[ -d "$state/spool" ] || exit 0
+[ ! -e "$state/paused" ] || exit 0
+
+# Starts the program, detached from everything. Which one `init` was run with stands in a file: an editor's PATH may have
+# neither it nor Node.
+start() {
+  common=$(cd "$state/.." && pwd -P) || return 0
+  node= cli=
+  [ ! -r "$state/program" ] || { IFS= read -r node; IFS= read -r cli; } < "$state/program"
+  if [ -x "$node" ] && [ -f "$cli" ]; then
+    set -- "$node" "$cli" auto "$common" "$@"
+  elif command -v session-sync; then
+    set -- session-sync auto "$common" "$@"
+  else
+    return 0
+  fi
+  unset GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE GIT_COMMON_DIR GIT_OBJECT_DIRECTORY GIT_NAMESPACE GIT_PREFIX GIT_CONFIG_PARAMETERS
+  unset NODE_EXTRA_CA_CERTS NODE_OPTIONS SESSION_SYNC_HOOK
+  command -v setsid && setsid=setsid || setsid=
+  { exec $setsid "$@" 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-; } &
+}
+
+# Where the message says something, the sessions that were at work in this working tree lately are named in a trailer.
+trailer() {
+  file=$1
+  [ -s "$state/live" ] && [ -s "$file" ] || return 0
+  [ "$(git config --local --type=bool session-sync.trailer)" = true ] || return 0
+  git=$(git rev-parse --absolute-git-dir) && top=$(git rev-parse --show-toplevel) || return 0
+  # What is put together or done again here was made before.
+  for sign in MERGE_HEAD SQUASH_MSG CHERRY_PICK_HEAD REVERT_HEAD rebase-merge rebase-apply; do
+    [ ! -e "$git/$sign" ] || return 0
+  done
+
+  # Nothing but comments, a sign-off or the template ends the commit. With a trailer in it, git would take it for a message.
+  said=$(said < "$file")
+  [ -n "$said" ] || return 0
+  template=$(git config --type=path commit.template)
+  [ -z "$template" ] || [ ! -f "$template" ] || [ "$said" != "$(said < "$template")" ] || return 0
+
+  now=$(date +%s)
+  set --
+  while read -r at turn session root; do
+    case $at$session in '' | *[!0-9a-z-]*) continue ;; esac
+    case $at in *[!0-9]*) continue ;; esac
+    [ "$root" = "$top" ] || continue
+    # A command that an agent has started may run for long before it commits.
+    if [ "$turn" = running ]; then longest=3600; else longest=600; fi
+    [ $((now - at)) -le "$longest" ] && [ $((at - now)) -le 60 ] || continue
+    set -- "$@" --trailer "Session-Sync: $session"
+  done < "$state/live"
+  [ "$#" -gt 0 ] || return 0
+  [ -z "$(tail -c 1 "$file")" ] || echo >> "$file"
+  git interpret-trailers --in-place --no-divider --where end --if-exists addIfDifferent --if-missing add "$@" "$file"
+}
+
+said() {
+  sed '/^[^ ]* -\{24\} >8 -\{24\}$/,$d' | git stripspace --strip-comments | grep -v '^Signed-off-by: '
+}
+
+case $name in
+  commit-msg) trailer "$1" ;;
+  # The user's push goes first: ours begins when that git has ended.
+  pre-push) start push --after "${SESSION_SYNC_GIT:-$PPID}" -- "$1" "$2" ;;
+  post-merge) start pull ;;
+  # `pull --rebase`; an amended commit was not fetched.
+  post-rewrite) [ "$1" != rebase ] || start pull ;;
+esac
+exit 0
