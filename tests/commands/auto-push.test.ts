@@ -5,11 +5,14 @@ import http                                  from 'node:http';
 import type {AddressInfo}                    from 'node:net';
 import path                                  from 'node:path';
 import process                               from 'node:process';
-import {afterEach, describe, expect, it}     from 'vitest';
+import {afterEach, describe, expect, it, vi} from 'vitest';
 
 import {grow, makeKept}                      from './_runCli.ts';
 import type {Person}                         from './_runCli.ts';
 import {outcome, script, sent, settled, stateFile, work, working} from './_auto.ts';
+
+// Real pushes beside one another, on a machine that may be busy.
+vi.setConfig({testTimeout: 120_000});
 
 const ends: Array<() => Promise<unknown>> = [];
 afterEach(async () => {
