@@ -35,6 +35,9 @@ start() {
 
 # Where the message says something, the sessions that were at work in this working tree lately are named in a trailer.
 trailer() {
+  # A message is bytes, in whatever encoding.
+  LC_ALL=C
+  export LC_ALL
   file=$1
   [ -s "$state/live" ] && [ -s "$file" ] || return 0
   [ "$(git config --local --type=bool session-sync.trailer)" = true ] || return 0
