@@ -46,7 +46,7 @@ export class ArchiveCommand extends BaseCommand {
     const before = now - parseBound(this.olderThan);
     const project = await this.project();
     const store = await this.store(project);
-    const remote = await defaultRemote(project.repository, this.context.machine.env, this.remote ?? project.config.remote);
+    const remote = await defaultRemote(project.repository, this.context.machine.env, this.remote, {shared: project.config.remote});
 
     const which = this.sessions === undefined ? {before} : {sessions: await wholeIds(store, remote, this.sessions)};
     const options = {remote, others: this.others, ...which};

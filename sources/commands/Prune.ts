@@ -49,7 +49,7 @@ export class PruneCommand extends BaseCommand {
     const before = this.olderThan === undefined ? {} : {before: now - parseBound(this.olderThan)};
     const project = await this.project();
     const store = await this.store(project);
-    const remote = await defaultRemote(project.repository, this.context.machine.env, this.remote ?? project.config.remote);
+    const remote = await defaultRemote(project.repository, this.context.machine.env, this.remote, {shared: project.config.remote});
 
     const chosen = this.sessions === undefined ? {} : {sessions: await wholeIds(store, remote, this.sessions)};
     const options = {remote, others: this.others, ...before, ...chosen};
