@@ -51,7 +51,7 @@ export class StatusCommand extends BaseCommand {
     if (paused)
       this.warn(`Paused: nothing is kept until \`session-sync resume\`.`);
     for (const session of shown)
-      await this.show(session, restored.get(session.session)!, project.root);
+      await this.show(session, restored.get(session.session)!, project.root, sessions.filter(({lineage}) => lineage?.parent === session.session));
     if (here.length === 0)
       this.say(`No session is kept yet.`);
     if (here.length > shown.length)
@@ -80,7 +80,7 @@ export class StatusCommand extends BaseCommand {
     });
   }
 
-  private async show(session: KnownSession, restored: Array<Remembered>, root: string) {
+  private async show(session: KnownSession, restored: Array<Remembered>, root: string, children: Array<KnownSession>) {
     if (this.json)
       return;
     const place = session.branch || session.commit ? ` (${safe(session.branch ?? `detached`)}${session.commit ? ` @ ${session.commit.slice(0, 7)}` : ``}${session.dirty ? `, dirty` : ``})` : ``;
@@ -89,6 +89,8 @@ export class StatusCommand extends BaseCommand {
     const {checkpoint, lineage} = session;
     if (lineage !== undefined)
       this.say(`  goes on from ${lineage.parent.slice(0, 8)} at its record ${lineage.seq}`);
+    for (const {session: child, agent, updated} of children)
+      this.say(`  goes on in ${safe(agent)} as ${child.slice(0, 8)}${updated ? `, ${age(updated, this.context.now().getTime())}` : ``}`);
     for (const line of describeForks(session))
       this.say(`  fork${line}`);
     const source = agentById(session.agent);
