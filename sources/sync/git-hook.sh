@@ -41,7 +41,10 @@ trailer() {
   file=$1
   [ -s "$state/live" ] && [ -s "$file" ] || return 0
   [ "$(git config --local --type=bool session-sync.trailer)" = true ] || return 0
-  git=$(git rev-parse --absolute-git-dir) && top=$(git rev-parse --show-toplevel) || return 0
+  places=$(git rev-parse --absolute-git-dir --show-toplevel) || return 0
+  git=${places%%
+*} top=${places#*
+}
   # What is put together or done again here was made before.
   for sign in MERGE_HEAD SQUASH_MSG CHERRY_PICK_HEAD REVERT_HEAD rebase-merge rebase-apply; do
     [ ! -e "$git/$sign" ] || return 0
