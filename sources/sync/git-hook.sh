@@ -40,7 +40,7 @@ trailer() {
   export LC_ALL
   file=$1
   [ -s "$state/live" ] && [ -s "$file" ] || return 0
-  [ "$(git config --local --type=bool session-sync.trailer)" = true ] || return 0
+  [ "$(git config --local --no-includes --type=bool session-sync.trailer)" = true ] || return 0
   places=$(git rev-parse --absolute-git-dir --show-toplevel) || return 0
   git=${places%%
 *} top=${places#*

@@ -200,7 +200,7 @@ describe(`init --trailer`, () => {
   });
 
   it(`is fed by a sync, with the time of the transcript and the session's own working tree`, async () => {
-    const {alice, world} = await atWork();
+    const {alice} = await atWork();
     await fs.writeFile(stateFile(alice, `live`), ``);
     const when = Math.floor(Date.now() / 1000) - 30;
     await fs.utimes(alice.transcript(), when, when);
@@ -209,6 +209,19 @@ describe(`init --trailer`, () => {
     expect(noted).toMatch(new RegExp(`^${when} (?:running|idle) ${SESSION} ${alice.repo}\n$`));
     expect((await fs.stat(stateFile(alice, `live`))).mode & 0o777).toBe(0o600);
     expect(await commit(alice, `-m`, `Real`)).toBe(`Real\n\n${TRAILER}`);
-    void world;
+  });
+
+  it(`is fed by the worker that an agent's hook wakes`, async () => {
+    const {alice, world} = await atWork();
+    await fs.writeFile(stateFile(alice, `live`), ``);
+    alice.env = {...alice.env, SESSION_SYNC_LINGER_MS: `50`};
+    const event = path.join(world, `event.json`);
+    await fs.writeFile(event, JSON.stringify({session_id: SESSION, transcript_path: alice.transcript(), cwd: alice.repo, hook_event_name: `PreToolUse`}));
+    const now = Math.floor(Date.now() / 1000);
+    await fs.utimes(alice.transcript(), now, now);
+    expect(await alice.program(`sh`, `-c`, `session-sync-hook claude-code < "${event}"`)).toEqual({exitCode: 0, stdout: ``, stderr: ``});
+    await settled(world);
+    expect(await fs.readFile(stateFile(alice, `live`), `utf8`)).toContain(`${SESSION} ${alice.repo}\n`);
+    expect(await commit(alice, `-m`, `By an agent`)).toBe(`By an agent\n\n${TRAILER}`);
   });
 });
