@@ -4,7 +4,7 @@ import {changesOf, committedBy, knownCommits, madeHere} from '../store/produced.
 import type {Change, CommitFacts}             from '../store/produced.ts';
 import type {StoredHeader}                    from '../store/types.ts';
 
-import type {Evidence}                        from './evidence.ts';
+import type {Evidence}                        from '../store/evidence.ts';
 import type {Project}                         from './project.ts';
 
 /** Commits that a session is noted to have made; more drop the oldest. */

@@ -2,7 +2,7 @@ import type {Json, NeutralRecord, PathList, SessionHeader} from '../interchange/
 import type {GitState, StoredHeader} from '../store/types.ts';
 import {StoreError}                  from '../store/types.ts';
 
-import {Evidence}                    from './evidence.ts';
+import {Evidence}                    from '../store/evidence.ts';
 import {ProducedCommits}             from './produced.ts';
 import type {Project}                from './project.ts';
 

@@ -4,7 +4,7 @@ import {describe, expect, it}                 from 'vitest';
 import type {NeutralRecord, Produced, Unplaced} from '../../sources/interchange/index.ts';
 import {openRepository}                       from '../../sources/store/index.ts';
 import type {StoredHeader}                    from '../../sources/store/types.ts';
-import {Evidence, relativePath}               from '../../sources/sync/evidence.ts';
+import {Evidence, relativePath}               from '../../sources/store/evidence.ts';
 import {ProducedCommits}                      from '../../sources/sync/produced.ts';
 import type {Project}                         from '../../sources/sync/project.ts';
 

@@ -2,8 +2,8 @@ import path                                    from 'node:path';
 
 import type {Json, NeutralRecord}              from '../interchange/index.ts';
 import {writtenBy}                             from '../interchange/written.ts';
-import {hasMark, joinMarks, marksOf, markLines, noMarks, splitMarks} from '../store/marks.ts';
-import type {LineMarks}                        from '../store/marks.ts';
+import {hasMark, joinMarks, marksOf, markLines, noMarks, splitMarks} from './marks.ts';
+import type {LineMarks}                        from './marks.ts';
 
 /** A call that makes commits. Times in seconds; `commits` are the (short) names that it printed. */
 type CommitCall = {call: string; from: number; to?: number; commits: Array<string>};

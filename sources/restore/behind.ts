@@ -1,0 +1,194 @@
+import {isSafeId}                    from '../interchange/index.ts';
+import type {Produced}               from '../interchange/index.ts';
+import {Evidence}                    from '../store/evidence.ts';
+import {here}                        from '../store/facts.ts';
+import {runGit}                      from '../store/git.ts';
+import type {SessionStore}           from '../store/index.ts';
+import type {LoggedCommit}           from '../store/log.ts';
+import {MARK_LENGTH}                 from '../store/marks.ts';
+import {changesOf}                   from '../store/produced.ts';
+import type {Change}                 from '../store/produced.ts';
+import type {Project}                from '../sync/project.ts';
+
+import type {StoredSession}          from './choose.ts';
+import {readHistory}                 from './history.ts';
+import type {Stored}                 from './history.ts';
+
+/**
+ * What ties a commit to a session, the strongest first: its message names it; the session noted it; it changes the same as
+ * one that the session noted (rebased, amended, picked); it holds one together with others; it has lines that the session
+ * wrote.
+ */
+export const HOW = [`trailer`, `commit`, `patch`, `squash`, `edits`] as const;
+export type How = typeof HOW[number];
+
+export type Behind = {
+  session: string;
+  /** Absent: the session is not known here. */
+  stored?: Stored;
+  how: How;
+  /** Only the time speaks for it: the session was at work then. */
+  maybe?: true;
+  /** The commit that the session noted, where it is another one, or the same. */
+  produced?: Produced;
+};
+
+type Entry = {stored: Stored; produced: Produced};
+
+/** A squash has half the lines of a commit that it holds, or more: others may have changed the rest of them. */
+const SHARE = 0.5;
+/** Clocks of two machines. */
+const SKEW_S = 600;
+/** Sessions whose records are read to see whether a commit has their lines; for all commits, and for one. */
+const MOST_READ = 20;
+const MOST_READ_EACH = 3;
+const MOST_ANCESTORS = 500;
+
+/** Finds the sessions behind commits. All of it is in the sessions' headers but for the last resort. */
+export class SessionsBehind {
+  private readonly byId = new Map<string, Stored>();
+  private readonly byCommit = new Map<string, Array<Entry>>();
+  private readonly byPatch = new Map<string, Array<Entry>>();
+  private readonly byFile = new Map<string, Array<Stored>>();
+  private readonly entries: Array<Entry> = [];
+  private readonly evidence = new Map<Stored, Promise<Evidence>>();
+  private readonly ancestors = new Map<string, Promise<boolean>>();
+
+  constructor(private readonly project: Project, private readonly store: SessionStore, sessions: Array<StoredSession>) {
+    for (const {session, newest, others} of sessions) {
+      this.byId.set(session, newest);
+      for (const file of newest.header.edited?.files ?? [])
+        add(this.byFile, file, newest);
+      for (const stored of [newest, ...others]) {
+        for (const produced of stored.header.produced ?? []) {
+          const entry = {stored, produced};
+          this.entries.push(entry);
+          add(this.byCommit, produced.commit, entry);
+          if (produced.patch !== undefined)
+            add(this.byPatch, produced.patch, entry);
+        }
+      }
+    }
+  }
+
+  /** The sessions behind each of the commits, the surest first. */
+  async of(commits: Array<LoggedCommit>): Promise<Map<string, Array<Behind>>> {
+    const {repository, machine} = this.project;
+    const isTied = this.entries.length > 0 || this.byFile.size > 0;
+    const changes = isTied ? await changesOf(repository, machine.env, commits.filter(({parents}) => parents.length < 2).map(({commit}) => commit)) : new Map<string, Change>();
+    const squashed = await this.squashed(commits, changes);
+    const found = new Map<string, Array<Behind>>();
+    for (const commit of commits) {
+      const behind = strongest([
+        ...this.named(commit),
+        ...(this.byCommit.get(commit.commit) ?? []).map(entry => tie(`commit`, entry)),
+        ...(this.byPatch.get(changes.get(commit.commit)?.patch ?? ``) ?? []).map(entry => tie(`patch`, entry)),
+        ...(squashed.get(commit.commit) ?? []).map(entry => tie(`squash`, entry)),
+      ]);
+      const change = changes.get(commit.commit);
+      if (change !== undefined && behind.every(({maybe}) => maybe === true))
+        behind.unshift(...await this.written(commit, change));
+      found.set(commit.commit, strongest(behind));
+    }
+    return found;
+  }
+
+  private named({trailers}: LoggedCommit): Array<Behind> {
+    return trailers.map(value => value.toLowerCase()).filter(isSafeId).map(session => {
+      const stored = this.byId.get(session);
+      return {session, how: `trailer`, ...stored !== undefined ? {stored} : {}};
+    });
+  }
+
+  /** Commits of sessions whose lines stand in another commit, that is none of those that came after them. */
+  private async squashed(commits: Array<LoggedCommit>, changes: Map<string, Change>): Promise<Map<string, Array<Entry>>> {
+    const byMark = new Map<string, Array<number>>();
+    for (const [index, {commit}] of commits.entries()) {
+      const marks = changes.get(commit)?.marks;
+      for (const mark of marks === undefined ? [] : [...marks.telling, ...marks.common])
+        add(byMark, mark, index);
+    }
+    const found = new Map<string, Array<Entry>>();
+    for (const entry of this.entries) {
+      const {lines = ``, commit, patch, time} = entry.produced;
+      const counts = new Map<number, number>();
+      for (let at = 0; at < lines.length; at += MARK_LENGTH)
+        for (const index of byMark.get(lines.slice(at, at + MARK_LENGTH)) ?? [])
+          counts.set(index, (counts.get(index) ?? 0) + 1);
+      for (const [index, count] of counts) {
+        const other = commits[index]!;
+        if (count >= SHARE * lines.length / MARK_LENGTH && other.commit !== commit && changes.get(other.commit)?.patch !== patch
+          && (time === undefined || Date.parse(time) / 1000 <= other.committed + SKEW_S) && !await this.isBefore(commit, other.commit))
+          add(found, other.commit, entry);
+      }
+    }
+    return found;
+  }
+
+  private async isBefore(commit: string, other: string): Promise<boolean> {
+    const {repository, machine} = this.project;
+    const key = `${commit} ${other}`;
+    if (!this.ancestors.has(key) && this.ancestors.size >= MOST_ANCESTORS)
+      return true;
+    const known = this.ancestors.get(key) ?? runGit([`merge-base`, `--is-ancestor`, commit, other], here(repository, {...machine.env, GIT_NO_LAZY_FETCH: `1`})).then(({code}) => code === 0);
+    this.ancestors.set(key, known);
+    return await known;
+  }
+
+  /** Who wrote lines of a commit that a person made afterwards: sessions that edited its files before. */
+  private async written({committed}: LoggedCommit, change: Change): Promise<Array<Behind>> {
+    const age = ({header}: Stored) => Math.abs(Date.parse(header.updated ?? ``) / 1000 - committed);
+    const candidates = [...new Set(change.files.flatMap(file => this.byFile.get(file) ?? []))]
+      .filter(({header}) => Date.parse(header.created ?? ``) / 1000 <= committed + SKEW_S)
+      .sort((a, b) => age(a) - age(b)).slice(0, MOST_READ_EACH);
+    const found: Array<Behind> = [];
+    for (const stored of candidates) {
+      if (!this.evidence.has(stored) && this.evidence.size >= MOST_READ)
+        break;
+      const evidence = this.evidence.get(stored) ?? this.read(stored);
+      this.evidence.set(stored, evidence);
+      if ((await evidence).hasLines(change.marks))
+        found.push({session: stored.session, stored, how: `edits`});
+    }
+    return found;
+  }
+
+  private async read(stored: Stored): Promise<Evidence> {
+    const {root, machine} = this.project;
+    const evidence = new Evidence(() => [root]);
+    for (const stream of streamsOf(stored))
+      for await (const record of readHistory(this.store, stored, {stream, roots: localRoots(this.project, stored), platform: machine.platform, repairs: []}))
+        evidence.see(stream, record, stream === `main` && record.seq < (stored.header.lineage?.source === undefined ? 0 : stored.header.lineage.seq));
+    return evidence;
+  }
+}
+
+/** Streams of records: the session's own, and those of its sub-agents. */
+export function streamsOf({header}: Stored): Array<string> {
+  return Object.keys(header.streams).filter(name => name.startsWith(`rec/`)).map(name => name.slice(`rec/`.length)).sort((a, b) => a === `main` ? -1 : b === `main` ? 1 : a < b ? -1 : 1);
+}
+
+/** Names of folders in a session, as they are here. */
+export function localRoots({root, machine}: Project, {header}: Stored) {
+  return {...header.roots, root, home: machine.home, tmp: machine.tmp};
+}
+
+function tie(how: How, {stored, produced}: Entry): Behind {
+  return {session: stored.session, stored, how, produced, ...produced.by === `time` ? {maybe: true} : {}};
+}
+
+/** Each session once, by the surest that ties it; guesses only where there is nothing surer. */
+function strongest(all: Array<Behind>): Array<Behind> {
+  const sorted = all.sort((a, b) => Number(a.maybe ?? false) - Number(b.maybe ?? false) || HOW.indexOf(a.how) - HOW.indexOf(b.how));
+  const each = sorted.filter(({session}, index) => sorted.findIndex(other => other.session === session) === index);
+  const sure = each.filter(({maybe}) => maybe !== true);
+  return sure.length > 0 ? sure : each;
+}
+
+function add<K, V>(map: Map<K, Array<V>>, key: K, value: V) {
+  const known = map.get(key);
+  if (known === undefined)
+    map.set(key, [value]);
+  else
+    known.push(value);
+}
