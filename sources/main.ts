@@ -18,6 +18,8 @@ const VERBS: {[verb: string]: () => Promise<CommandClass<Context>>} = {
   status:  async () => (await import(`./commands/Status.ts`)).StatusCommand,
   list:    async () => (await import(`./commands/List.ts`)).ListCommand,
   show:    async () => (await import(`./commands/Show.ts`)).ShowCommand,
+  log:     async () => (await import(`./commands/Log.ts`)).LogCommand,
+  why:     async () => (await import(`./commands/Why.ts`)).WhyCommand,
   sync:    async () => (await import(`./commands/Sync.ts`)).SyncCommand,
   import:  async () => (await import(`./commands/Import.ts`)).ImportCommand,
   watch:   async () => (await import(`./commands/Watch.ts`)).WatchCommand,

@@ -4,7 +4,7 @@ import {describe, expect, it}        from 'vitest';
 
 import {makeKept, makeWorld}         from './_runCli.ts';
 
-const VERBS = [`init`, `uninit`, `status`, `list`, `show`, `sync`, `watch`, `import`, `push`, `pull`, `prune`, `archive`, `restore`, `pause`, `resume`, `clean`, `doctor`];
+const VERBS = [`init`, `uninit`, `status`, `list`, `show`, `log`, `why`, `sync`, `watch`, `import`, `push`, `pull`, `prune`, `archive`, `restore`, `pause`, `resume`, `clean`, `doctor`];
 
 describe(`session-sync`, () => {
   it(`has help with examples for each verb`, async () => {
