@@ -18,6 +18,8 @@ const MAX_LISTED_BYTES = 512 * 1024;
 /** Files that were left out are named up to this many. */
 const MAX_NAMED = 200;
 const MAX_SHOWN_NAME = 1000;
+/** Files that are read side by side. */
+const AT_ONCE = 32;
 
 export type SnapshotOptions = {
   /** `tracked`: files that git knows. `all`: also those that are neither known nor ignored. */
@@ -41,12 +43,11 @@ export async function takeSnapshot(repo: Repository, env: MachineEnv, options: S
     return null;
 
   const {git, entries} = status;
-  const taking = new Taking(repo, options, new Set(entries.map(({headBlob}) => headBlob)));
   // What git knows comes first, wherever a bound is.
-  for (const untracked of [false, true])
-    for (const entry of entries)
-      if ((entry.kind === `untracked`) === untracked)
-        await taking.take(entry);
+  const ordered = [...entries.filter(({kind}) => kind !== `untracked`), ...entries.filter(({kind}) => kind === `untracked`)];
+  const taking  = new Taking(repo, options, new Set(entries.map(({headBlob}) => headBlob)));
+  for (let at = 0; at < ordered.length; at += AT_ONCE)
+    await taking.take(ordered.slice(at, at + AT_ONCE));
   taking.files.sort((a, b) => a.path < b.path ? -1 : 1);
   const state: WorktreeState = {
     format: `session-sync-worktree/1`, scope: options.scope,
@@ -56,6 +57,9 @@ export async function takeSnapshot(repo: Repository, env: MachineEnv, options: S
   };
   return {worktree: {state, contents: taking.contents}, git};
 }
+
+/** The change, null where there is none, or why it is left out. */
+type Look = {change: WorktreeChange; content: Buffer | null} | string | null;
 
 class Taking {
   readonly files: Array<WorktreeChange> = [];
@@ -69,17 +73,28 @@ class Taking {
   /** `known`: blobs of HEAD, which are in git whatever is in them. */
   constructor(private readonly repo: Repository, private readonly options: SnapshotOptions, private readonly known: Set<string>) {}
 
-  async take(entry: StatusEntry) {
-    const found = await this.look(entry);
+  async take(entries: Array<StatusEntry>) {
+    // One search for all of them: hardly ever is there a secret in a name.
+    const named = this.isFull || await this.options.isClean(entries.map(entry => entry.path).join(`\n`));
+    const found = this.isFull ? [] : await Promise.all(entries.map(async entry => await this.look(entry, named)));
+    for (const [index, entry] of entries.entries())
+      await this.add(entry, found[index] === undefined ? `too many files` : found[index]);
+  }
+
+  private get isFull() {
+    return this.files.length >= (this.options.maxFiles ?? MAX_SNAPSHOT_FILES) || this.listed >= MAX_LISTED_BYTES;
+  }
+
+  private async add(entry: StatusEntry, found: Look) {
     if (typeof found === `string`)
       return await this.leave(entry, found);
     if (found === null)
       return;
 
     const {change, content} = found;
-    const {maxFiles = MAX_SNAPSHOT_FILES, maxBytes = MAX_SNAPSHOT_BYTES} = this.options;
+    const {maxBytes = MAX_SNAPSHOT_BYTES} = this.options;
     const listed = Buffer.byteLength(change.path) + 120;
-    if (this.files.length >= maxFiles || this.listed + listed > MAX_LISTED_BYTES)
+    if (this.isFull)
       return await this.leave(entry, `too many files`);
     if (this.bytes + (content?.length ?? 0) > maxBytes)
       return await this.leave(entry, `too much in all`);
@@ -91,8 +106,8 @@ class Taking {
       this.contents.set(change.blob!, content);
   }
 
-  /** The change, null where there is none, or why it is left out. */
-  private async look(entry: StatusEntry): Promise<{change: WorktreeChange; content: Buffer | null} | string | null> {
+  /** `named`: there is no secret in its name. */
+  private async look(entry: StatusEntry, named: boolean): Promise<Look> {
     if (entry.submodule)
       return `a submodule`;
     if (entry.kind === `untracked` && entry.path.endsWith(`/`))
@@ -101,7 +116,7 @@ class Taking {
       return `its name`;
     if (isSecretName(entry.path))
       return `its name says that it holds secrets`;
-    if (!await this.options.isClean(entry.path))
+    if (!named && !await this.options.isClean(entry.path))
       return `a secret in its name`;
 
     const file = path.join(this.repo.workTree!, entry.path);
