@@ -8,6 +8,7 @@ import {setTimeout as sleep}                                                    
 import {fileURLToPath}                                                          from 'node:url';
 
 import {build, installDependencies, root}                                       from '../tests/_toolchain.mjs';
+import {snapshotTimes}                                                          from './_snapshot.mjs';
 import {Transcript}                                                             from './_transcript.mjs';
 
 const here = dirname(fileURLToPath(import.meta.url));
@@ -211,6 +212,13 @@ async function settled({project}) {
   }
 }
 
+/** The look at the working tree at the end of a turn: 400 files of 100,000 are not as in HEAD. */
+async function snapshot() {
+  const {status, tracked, all} = await snapshotTimes({scratch, root, env: environment(scratch), files: 100_000, changed: 200, rounds: 7, must});
+  figure(`snapshot of tracked files`, tracked / status, 1.5, `× git status`, `${ms(tracked)}, git ${ms(status)}`);
+  figure(`snapshot of all files`, all / status, 1.5, `× git status`, `${ms(all)}, git ${ms(status)}`);
+}
+
 const places = [];
 try {
   installDependencies();
@@ -232,6 +240,7 @@ try {
   start(small);
   hook(hooked);
   await settled(hooked);
+  await snapshot();
   const missed = rows.filter(row => !row.ok);
   say(missed.length === 0 ? `All ${rows.length} figures are reached.` : `${missed.length} of ${rows.length} figures are not reached: ${missed.map(row => row.name).join(`; `)}`);
 } catch (error) {
