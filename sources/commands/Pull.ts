@@ -2,7 +2,7 @@ import {Command, Option}             from 'clipanion';
 
 import {looksLikeId}                 from '../restore/choose.ts';
 import {defaultRemote, pull, pullArchives, pullSession} from '../store/index.ts';
-import type {PullResult, SessionPull, SessionStore} from '../store/index.ts';
+import type {PullOptions, PullResult, SessionPull, SessionStore} from '../store/index.ts';
 import {progress}                    from '../terminal/progress.ts';
 import {safe}                        from '../terminal/safe.ts';
 
@@ -47,7 +47,7 @@ export class PullCommand extends BaseCommand {
 
     const bar = await progress(this.context);
     bar.update(`fetching from ${safe(remote)}`);
-    const {updated, united, problems: notUnited, archives = [], missing = []} = await this.fetch(store, remote).finally(() => bar.clear());
+    const {updated, united, problems: notUnited, archives = [], missing = []} = await this.fetch(store, {remote, exclusively: async work => await this.exclusively(project, work)}).finally(() => bar.clear());
     for (const archive of archives)
       this.warn(`${safe(remote)} gives no single session out of ${safe(archive)}: all of it was transferred.`);
     for (const session of missing)
@@ -64,19 +64,19 @@ export class PullCommand extends BaseCommand {
     return this.done({remote, updated, united: united.map(({session}) => session), archives, missing, sessions: remoteOnly.map(({session, agent, title, updated}) => ({session, agent, title, updated})), problems});
   }
 
-  private async fetch(store: SessionStore, remote: string): Promise<PullResult & Partial<SessionPull>> {
+  private async fetch(store: SessionStore, options: PullOptions & {remote: string}): Promise<PullResult & Partial<SessionPull>> {
     if (this.session === undefined) {
-      const result = await pull(store, {remote});
-      return {...result, updated: result.updated + (this.archived ? await pullArchives(store, {remote}) : 0)};
+      const result = await pull(store, options);
+      return {...result, updated: result.updated + (this.archived ? await pullArchives(store, options) : 0)};
     }
 
     if (!looksLikeId(this.session))
       throw new CommandError(`BAD_SESSION_ID`, `${safe(this.session)} is no session id, nor the beginning of one.`);
     // A whole id needs no look at what else there is.
     if (WHOLE.test(this.session))
-      return await pullSession(store, this.session.toLowerCase(), {remote});
+      return await pullSession(store, this.session.toLowerCase(), options);
 
-    const [session] = await wholeIds(store, remote, [this.session], {archived: true});
-    return await pullSession(store, session!, {remote});
+    const [session] = await wholeIds(store, options.remote, [this.session], {archived: true});
+    return await pullSession(store, session!, options);
   }
 }

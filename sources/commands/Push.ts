@@ -15,8 +15,9 @@ export class PushCommand extends BaseCommand {
     description: `send this clone's sessions to a remote`,
     details: `
       Pushes the session refs that this clone has written, each on its own: one that the remote refuses does not keep the
-      others. Never forces. Without a remote it is the one that git would push to. The same with plain git:
-      \`git push origin 'refs/session-sync/*'\` (with the quotes).
+      others. Never forces. A ref whose counterpart moved meanwhile is fetched, united and tried again. Without a remote it
+      is the one that git would push to. The same with plain git: \`git push origin 'refs/session-sync/*'\` (with the
+      quotes).
 
       What was archived or pruned on the remote is not sent again as long as it does not grow.
 
@@ -41,12 +42,19 @@ export class PushCommand extends BaseCommand {
 
     const bar = await progress(this.context);
     bar.update(`pushing to ${safe(remote)}`);
-    const {pushed, upToDate, rejected, withheld} = await push(store, {remote, dryRun: this.dryRun, ...only ? {sessions: only} : {}}).finally(() => bar.clear());
+    const {pushed, upToDate, rejected, withheld, renewed} = await push(store, {
+      remote, dryRun: this.dryRun, ...only ? {sessions: only} : {},
+      exclusively: async work => await this.exclusively(project, work),
+    }).finally(() => bar.clear());
+    if (renewed !== undefined)
+      this.warn(`Another copy of this clone has pushed sessions under the same writer id. This clone is ${safe(renewed.to)} from now on; what it had stored and the other had not is kept under that, united with the other's.`);
+    for (const {ref, message} of renewed?.problems ?? [])
+      this.warn(`${safe(ref)} could not be taken along: ${message}`);
     for (const {ref, reason} of rejected)
       this.warn(`${safe(ref)} was refused: ${reason}`);
     this.say(`${this.dryRun ? `Would push` : `Pushed`} ${pushed.length} ${pushed.length === 1 ? `ref` : `refs`} to ${safe(remote)}; ${upToDate.length} were there already${rejected.length > 0 ? `; ${rejected.length} were refused` : ``}.`);
     if (withheld.length > 0)
       this.say(`${withheld.length} were archived or removed there and are not sent again, unless they grow or are named with --session.`);
-    return this.done({remote, dryRun: this.dryRun, pushed, upToDate, rejected, withheld}, rejected.length > 0 ? 2 : 0);
+    return this.done({remote, dryRun: this.dryRun, pushed, upToDate, rejected, withheld, ...renewed ? {renewed} : {}}, rejected.length + (renewed?.problems.length ?? 0) > 0 ? 2 : 0);
   }
 }

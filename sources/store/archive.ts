@@ -8,7 +8,7 @@ import type {RemovalResult}              from './prune.ts';
 import {pushRefs, removeRemote, secure}  from './removal.ts';
 import type {Removal, RemovalOptions, RemovalPlan} from './removal.ts';
 import type {SessionStore}               from './store.ts';
-import {settle}                          from './transport.ts';
+import {settle}                          from './push.ts';
 import {StoreError}                      from './types.ts';
 
 /** Sessions that one commit of an archive brings; each is a parent of it. */

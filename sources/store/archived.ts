@@ -8,7 +8,7 @@ import type {Stored}                     from './read.ts';
 import {isAncestor, packRefs, updateRefs} from './refs.ts';
 import type {SessionStore}               from './store.ts';
 import {pull}                            from './transport.ts';
-import type {PullResult}                 from './transport.ts';
+import type {PullOptions, PullResult}    from './transport.ts';
 import {StoreError, ignoreBad}           from './types.ts';
 
 /** Sessions that one goes on from, one after the other, that are fetched with it at most. */
@@ -29,7 +29,7 @@ export type SessionPull = PullResult & {
  *
  * Throws UNKNOWN_SESSION, and as `pull`.
  */
-export async function pullSession(store: SessionStore, session: string, options: TransportOptions = {}): Promise<SessionPull> {
+export async function pullSession(store: SessionStore, session: string, options: PullOptions = {}): Promise<SessionPull> {
   const result: SessionPull = {remote: ``, updated: 0, refs: [], united: [], problems: [], sessions: [], missing: [], archives: []};
   let listing: RemoteListing | null = null;
   const wanted = [session];

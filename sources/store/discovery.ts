@@ -25,6 +25,7 @@ export function entryJson(commit: string, header: StoredHeader) {
  * what was taken off all remotes does not stand in it. Resolves to the index's commit; null while there is no session.
  */
 export async function updateIndex(store: SessionStore, keep: (session: string) => boolean = () => true): Promise<string | null> {
+  await store.follow();
   for (let attempt = 0; ; attempt++) {
     const {refs} = await store.list();
     const own    = refs.filter(({remote, writer, via}) => remote === undefined && via === undefined && writer === store.writer);

@@ -67,13 +67,13 @@ export async function isAncestor(repo: Repository, env: MachineEnv, ancestor: st
   return result.code === 0;
 }
 
-/** Which of `commits` none of `from` is or has before it. One git process for 500 of each. */
+/** Which of the commits none of those it is compared with is or has before it, also where it is not here at all. One git process for 500. */
 export async function notReachable(repo: Repository, env: MachineEnv, pairs: Array<{commit: string; from: Array<string>}>): Promise<Set<string>> {
   const missing = new Set<string>();
   for (let at = 0; at < pairs.length; at += PAIRS) {
     const some  = pairs.slice(at, at + PAIRS);
     const input = some.map(({commit, from}) => `${commit}\n${from.map(oid => `^${oid}\n`).join(``)}`).join(``);
-    const found = await runGit([`rev-list`, `--ignore-missing`, `--stdin`], {repo, env, input});
+    const found = await runGit([`rev-list`, `--stdin`], {repo, env, input});
     const seen  = new Set(found.stdout.split(`\n`));
     for (const {commit} of some)
       if (found.code !== 0 || seen.has(commit))

@@ -6,6 +6,7 @@ import {isSafeId}          from '../interchange/ids.ts';
 
 import {cleanText, runGit} from './git.ts';
 import type {MachineEnv}   from './git.ts';
+import {checkId}           from './layout.ts';
 import {StoreError}        from './types.ts';
 import type {Repository}   from './types.ts';
 
@@ -52,33 +53,64 @@ export async function isPartial(commonDir: string) {
   return /^\s*(?:promisor\s*=\s*true|partialclone\s*=)/im.test(config);
 }
 
+/** This clone's writer id, made up once and kept in `session-sync/writer` of the common directory. */
+export async function readWriter(repo: Repository): Promise<string> {
+  return await readId(repo, `writer`);
+}
+
 /**
- * This clone's writer id, made up once and kept in `session-sync/writer` of the common directory. `renew` makes a new
- * one: for a copied clone whose other copy has pushed first.
+ * The writer id that comes after `old`, the same to every process that asks. It is this clone's once `placeWriter` has
+ * been called with it.
  */
-export async function readWriter(repo: Repository, {renew = false}: {renew?: boolean} = {}): Promise<string> {
+export async function successorOf(repo: Repository, old: string): Promise<string> {
+  return await readId(repo, path.join(`former`, checkId(old, `writer`)));
+}
+
+export async function placeWriter(repo: Repository, writer: string) {
+  const file = path.join(repo.commonDir, `session-sync`, `writer`);
+  const temp = `${file}.${process.pid}.${writer}`;
+  await fs.writeFile(temp, `${checkId(writer, `writer`)}\n`, {mode: 0o600});
+  await fs.rename(temp, file);
+}
+
+/** The id that this clone has now, if `writer` is one that it had before; else null. */
+export async function renewedWriter(repo: Repository, writer: string): Promise<string | null> {
   const folder = path.join(repo.commonDir, `session-sync`);
-  const file   = path.join(folder, `writer`);
+  if (await fs.stat(path.join(folder, `former`, checkId(writer, `writer`))).catch(ignoreMissing) === undefined)
+    return null;
+
+  const now = (await fs.readFile(path.join(folder, `writer`), `utf8`).catch(ignoreMissing) ?? ``).trim();
+  return isSafeId(now) && now !== writer ? now : null;
+}
+
+/** Ids that this clone has had before, or is just about to give up. */
+export async function formerWriters(repo: Repository): Promise<Array<string>> {
+  return (await fs.readdir(path.join(repo.commonDir, `session-sync`, `former`)).catch(ignoreMissing) ?? []).filter(isSafeId).sort();
+}
+
+/** An id in a file of our folder; made up where there is none. */
+async function readId(repo: Repository, name: string): Promise<string> {
+  const file   = path.join(repo.commonDir, `session-sync`, name);
+  const folder = path.dirname(file);
 
   for (let attempt = 0; attempt < 20; attempt++) {
-    const text = renew ? `` : (await fs.readFile(file, `utf8`).catch(ignoreMissing) ?? ``).trim();
+    const text = (await fs.readFile(file, `utf8`).catch(ignoreMissing) ?? ``).trim();
     if (isSafeId(text))
       return text;
 
     const id   = randomBytes(8).toString(`hex`);
-    const temp = `${file}.${process.pid}.${id}`;
+    const temp = path.join(repo.commonDir, `session-sync`, `writer.${process.pid}.${id}`);
     await fs.mkdir(folder, {recursive: true, mode: 0o700});
     await fs.writeFile(temp, `${id}\n`, {mode: 0o600, flag: `wx`});
     try {
       // A link fails where the file exists, so that of several processes one wins; a torn file is put out of the way.
-      if (renew || text !== `` || await isEmpty(file))
+      if (text !== `` || await isEmpty(file))
         await fs.rename(temp, file);
       else
         await fs.link(temp, file).catch(error => placeWithoutLink(error, file, id));
     } finally {
       await fs.rm(temp, {force: true});
     }
-    renew = false;
   }
 
   throw new StoreError(`GIT_FAILED`, `Could not settle on a writer id in ${file}`);

@@ -9,6 +9,7 @@ import {CatFile}                                from './objects.ts';
 import type {ObjectReader}                      from './objects.ts';
 import {SessionTree, statesOf, withoutRepeats}  from './read.ts';
 import type {Stored}                            from './read.ts';
+import {renewedWriter}                          from './repository.ts';
 import {STALE_LOCK_MS, isAncestor, packRefs, updateRefs} from './refs.ts';
 import {StoreError}                             from './types.ts';
 import type {Appender, Repository, StoredRef, StreamState, WorktreeChange, WorktreeState} from './types.ts';
@@ -37,12 +38,25 @@ export class SessionStore {
   private readonly staleLockMs: number;
   private created = 0;
   private tidied  = false;
+  private id: string;
 
-  constructor(readonly repo: Repository, readonly env: MachineEnv, readonly writer: string, options: StoreOptions = {}) {
-    checkId(writer, `writer`);
+  constructor(readonly repo: Repository, readonly env: MachineEnv, writer: string, options: StoreOptions = {}) {
+    this.id = checkId(writer, `writer`);
     this.canWrite    = options.reader === undefined;
     this.reader      = options.reader ?? new CatFile(repo, env);
     this.staleLockMs = options.staleLockMs ?? STALE_LOCK_MS;
+  }
+
+  /** Under which id this clone writes. */
+  get writer() {
+    return this.id;
+  }
+
+  /** Takes over the id that this clone has been given meanwhile (renew.ts); false while it is the one that is known. */
+  async follow(): Promise<boolean> {
+    const renewed = await renewedWriter(this.repo, this.id);
+    this.id = renewed ?? this.id;
+    return renewed !== null;
   }
 
   /**
@@ -66,7 +80,10 @@ export class SessionStore {
     throw new StoreError(`REF_MOVED`, `Session ${session} keeps moving`);
   }
 
-  /** Throws UNSAFE_NAME, BAD_DATA (what is stored cannot be gone on from). */
+  /**
+   * Throws UNSAFE_NAME, BAD_DATA (what is stored cannot be gone on from), REF_MOVED (this clone has another writer id now,
+   * and what it stored is to be looked at again).
+   */
   async begin(session: string): Promise<Appender> {
     if (!this.canWrite)
       throw new StoreError(`NO_GIT`, `Storing a session needs the git program`);
@@ -74,6 +91,9 @@ export class SessionStore {
       this.tidied = true;
       await removeCrashReports(this.repo.commonDir);
     }
+
+    if (await this.follow())
+      throw new StoreError(`REF_MOVED`, `This clone writes under another id since a moment ago`);
 
     const current  = await this.head(session);
     const appender = new GitAppender({repo: this.repo, env: this.env, writer: this.writer, reader: this.reader, staleLockMs: this.staleLockMs}, session, current);

@@ -37,7 +37,7 @@ async function records(store: SessionStore) {
   return found;
 }
 
-describe(`what two machines stored of one session`, () => {
+describe(`what two machines stored of one session`, {timeout: 120_000}, () => {
   it(`is united by a pull, in one commit with two parents, and comes to rest`, async () => {
     const {place, stores: [alice, bob]} = await team(2) as {place: Scratch; stores: [SessionStore, SessionStore]};
     await sync(alice, SESSION, 0, 10);

@@ -3,6 +3,7 @@ import path                                                from 'node:path';
 import {describe, expect, it}                              from 'vitest';
 
 import {distance, addWorktree, gitState, gitVersion, identity, openFallback, openRepository, openWithoutGit, publicUrl, readWriter, SessionStore} from '../../sources/store/index.ts';
+import {formerWriters, placeWriter, renewedWriter, successorOf} from '../../sources/store/repository.ts';
 import {gitEnv}                                            from '../../sources/store/git.ts';
 
 import {SESSION, WRITER, content, freshRepository, lines, openStore, scratch, session, sync} from './_repo.ts';
@@ -171,9 +172,13 @@ describe(`a repository`, () => {
     const again = await readWriter(repo);
     expect(again).toMatch(/^[0-9a-f]{16}$/);
     expect(await readWriter(repo)).toBe(again);
-    const renewed = await readWriter(repo, {renew: true});
-    expect(renewed).not.toBe(again);
-    expect(await readWriter(repo)).toBe(renewed);
+    const next = await Promise.all(Array.from({length: 8}, async () => await successorOf(repo, again)));
+    expect(new Set(next).size).toBe(1);
+    expect(next[0]).not.toBe(again);
+    expect([await readWriter(repo), await renewedWriter(repo, again)]).toEqual([again, null]);
+    await placeWriter(repo, next[0]!);
+    expect([await readWriter(repo), await renewedWriter(repo, again), await renewedWriter(repo, next[0]!)]).toEqual([next[0], next[0], null]);
+    expect(await formerWriters(repo)).toEqual([again]);
   });
 
   it(`has a state: unborn, on a branch, changed, detached`, async () => {

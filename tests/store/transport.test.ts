@@ -107,27 +107,6 @@ describe(`push and pull`, () => {
     expect(await refs(place, `alice`, `refs/session-sync-shadow`)).toEqual([]);
   });
 
-  it(`name a ref that the remote refuses and push the others`, async () => {
-    const {place, alice} = await team();
-    await sync(alice, SESSION, 0, 3);
-    await push(alice);
-    // The same clone, copied with its writer id, pushes first.
-    await fs.cp(place.at(`alice`), place.at(`copy`), {recursive: true});
-    const copy = await openStore(place, `copy`);
-    await sync(copy, SESSION, 3, 6);
-    await push(copy);
-    await sync(alice, SESSION, 3, 4);
-    await sync(alice, session(1), 0, 1);
-
-    const result = await push(alice);
-    expect(result.pushed.map(({ref}) => ref)).toContain(`refs/session-sync/s/01/${session(1)}/${WRITER}`);
-    expect(result.rejected.map(({ref}) => ref)).toContain(REF);
-    expect(result.rejected[0]!.reason).toMatch(/copied/);
-    // What could not be pushed keeps its shadow, and nothing is lost.
-    expect(await refs(place, `alice`, `refs/session-sync-shadow`)).toEqual([REF.replace(`session-sync/s`, `session-sync-shadow`)]);
-    expect((await alice.head(SESSION))!.header.streams[`rec/main`]!.records).toBe(4);
-  });
-
   it(`push many refs in batches`, async () => {
     const {place, alice} = await team();
     const head = await sync(alice, SESSION, 0, 1);
