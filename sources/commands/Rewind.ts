@@ -37,7 +37,7 @@ export class RewindCommand extends BaseCommand {
       Takes the number of a record, as \`show --text\` has them. The files of this working tree become what they were when
       the last turn up to there ended, where that was kept (\`init --snapshot\`) or everything was committed then; and the
       session, ending with that record, is written for its agent as \`restore --at\` does. Without \`--session\` it is the
-      newest one. Files as they are now are kept first, in the git directory and not in git: \`rewind --forward\` brings
+      newest one of this clone. Files as they are now are kept first, in the git directory and not in git: \`rewind --forward\` brings
       them back, byte for byte, also after several steps.
 
       Neither HEAD, nor the index, nor any branch is moved. Commits that were made since then stay; the working tree shows
@@ -55,7 +55,7 @@ export class RewindCommand extends BaseCommand {
     ],
   });
 
-  session = Option.String(`--session`, {description: `The session; without it, the newest`});
+  session = Option.String(`--session`, {description: `The session; without it, the newest of this clone`});
   agent = Option.String(`--agent`, {description: `Write the session for this agent, instead of its own`});
   forward = Option.Boolean(`--forward`, false, {description: `Bring back what was there before the last rewind`});
   to = Option.String(`--to`, {description: `With --forward: what was kept under this number (see --list)`});
@@ -183,9 +183,10 @@ export class RewindCommand extends BaseCommand {
 
   private async choose(project: Project, store: SessionStore): Promise<KnownSession> {
     const sessions = (await knownSessions(project, store)).sessions.filter(session => session.stored !== undefined);
-    const session = this.session === undefined ? sessions[0] : chooseSession(sessions, this.session);
+    // What somebody else did comes over these files only when it is named.
+    const session = this.session === undefined ? sessions.find(({checkpoint, stored}) => checkpoint !== undefined || stored!.newest.writer === store.writer) : chooseSession(sessions, this.session);
     if (session === undefined)
-      throw new CommandError(`UNKNOWN_SESSION`, `No session is stored here yet.`);
+      throw new CommandError(`UNKNOWN_SESSION`, `No session of this clone is stored yet; \`--session\` names one of others.`);
     return session;
   }
 

@@ -116,6 +116,21 @@ describe(`rewind`, {timeout: 120_000}, () => {
     expect(await treeOf(alice.repo)).toMatchObject({'cart.ts': `644 1\n`, 'old.ts': `644 old\n`, 'later/deep.ts': `644 later\n`, '.env': `644 nothing\n`, 'staged.ts': `644 x\n`, link: `link cart.ts`});
   });
 
+  it(`takes a session of somebody else only where it is named`, async () => {
+    const {alice, bob, remote, first} = await makeTurns();
+    await alice.ok(`push`);
+    await alice.git(`push`, `-q`, `origin`, `main`);
+    await bob.git(`clone`, `-q`, remote, bob.repo);
+    await bob.ok(`pull`);
+    const clean = await treeOf(bob.repo);
+    expect(await bob.json([`rewind`, `9`], 1)).toMatchObject({code: `UNKNOWN_SESSION`});
+    expect(await treeOf(bob.repo)).toEqual(clean);
+    await bob.ok(`rewind`, `9`, `--session`, SESSION, `--agent`, `codex`);
+    expect(await treeOf(bob.repo)).toEqual(first);
+    await bob.ok(`rewind`, `--forward`);
+    expect(await treeOf(bob.repo)).toEqual(clean);
+  });
+
   it(`refuses what it cannot do, and changes nothing`, async () => {
     const {alice} = await makeTurns();
     const later = await treeOf(alice.repo);
