@@ -1,4 +1,4 @@
-import {realpath}                                 from 'node:fs/promises';
+import {realpath, stat}                           from 'node:fs/promises';
 import path                                       from 'node:path';
 import process                                    from 'node:process';
 import {setTimeout as sleep}                      from 'node:timers/promises';
@@ -74,7 +74,7 @@ export async function runWorker(commonDir: string, machine: Machine, options: Wo
     } finally {
       await held.release();
     }
-    if (ended === `stopped`)
+    if (ended === `stopped` || ended === `moved`)
       return;
     // A hook that saw us alive has woken nobody: look once more after it can see that we are gone.
     if (ended === `quiet` && (await readSpool(paths.spool, Date.now())).length === 0)
@@ -82,8 +82,8 @@ export async function runWorker(commonDir: string, machine: Machine, options: Wo
   }
 }
 
-/** Why a worker let go: nothing happens any more, it was told to, or a command wants the lock for a while. */
-type Ended = `quiet` | `stopped` | `yielded`;
+/** Why a worker let go: nothing happens any more, it was told to, a command wants the lock for a while, or the repository is elsewhere. */
+type Ended = `quiet` | `stopped` | `yielded` | `moved`;
 
 class Follower {
   private readonly sessions = new Map<string, Followed>();
@@ -112,6 +112,9 @@ class Follower {
           await this.attend(followed);
         await sleep(this.isQuiet() ? IDLE_MS : BUSY_MS);
       }
+      // Whatever would be written now would make the folder of before again. The next event starts a worker in the new one.
+      if (ended === `moved`)
+        return ended;
       for (const followed of this.sessions.values())
         await this.settle(followed);
       await this.index();
@@ -139,6 +142,8 @@ class Follower {
     const now = Date.now();
     if (this.stopping || await sizeOf(this.paths.paused) >= 0)
       return `stopped`;
+    if (await hasMoved(this.paths.folder))
+      return `moved`;
     if (await isAskedToYield(this.paths))
       return `yielded`;
     const busy = [...this.sessions.values()].some(({turnEndBy, changedAt}) => turnEndBy !== null || now - changedAt < this.options.lingerMs);
@@ -308,4 +313,10 @@ class Follower {
     }
     throw new StoreError(`NOT_A_REPOSITORY`, `${commonDir} is no repository any more`);
   }
+}
+
+/** We work in the folder itself, which keeps us wherever it goes; its path does not. */
+async function hasMoved(folder: string): Promise<boolean> {
+  const [here, there] = await Promise.all([stat(`.`), stat(folder)].map(async info => await info.catch(() => null)));
+  return here === null || there === null || here?.ino !== there?.ino || here?.dev !== there?.dev;
 }

@@ -205,6 +205,14 @@ export async function codexThread(machine: Machine, session: string): Promise<{l
   });
 }
 
+/** Sessions that the list of `codex resume` has for a folder: it reads the state database only. Runs on a copy of the store. */
+export async function codexListed(machine: Machine, cwd = machine.project): Promise<Array<string>> {
+  return machine.withCopy(machine.codexHome, async () => {
+    const [list] = await appServer(machine, [{method: `thread/list`, params: {limit: 100, cwd, useStateDbOnly: true, sourceKinds: [`cli`, `vscode`, `exec`]}}]);
+    return list.data.map((thread: Body) => thread.id);
+  });
+}
+
 /** Calls methods of `codex app-server`, one after the other; resolves to their results. */
 async function appServer(machine: Machine, calls: Array<{method: string; params: object}>): Promise<Array<Body>> {
   const child = spawn(path.join(machine.world.bin, `codex`), [`app-server`], {cwd: machine.project, env: machine.env, stdio: [`pipe`, `pipe`, `ignore`]});

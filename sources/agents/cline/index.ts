@@ -10,6 +10,7 @@ import {ownership, repeated}        from './ours.ts';
 import {AGENT, PROVEN, mirrorId} from './places.ts';
 import {openReader}                 from './read.ts';
 import {register}                   from './register.ts';
+import {rehome}                     from './rehome.ts';
 import {prepare}                    from './settings.ts';
 import {ClineWriter}                from './write.ts';
 
@@ -38,5 +39,6 @@ export const cline: AgentAdapter = {
     register,
     resumeCommand: id => `cline -i --id ${id}`,
   },
+  rehome,
   hooks,
 };

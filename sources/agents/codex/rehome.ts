@@ -1,14 +1,13 @@
 import {sessionIdFor}                   from '../../interchange/index.ts';
 import type {Json}                      from '../../interchange/index.ts';
-import {isGone, openRegular, readAt}    from '../../system/files.ts';
+import {isGone}                         from '../../system/files.ts';
+import {firstLineOf}                    from '../families/rehome.ts';
 import {isObject, objectAt, stringAt}   from '../values.ts';
 import type {RehomeAdapter, RehomeStep, Stray} from '../types.ts';
 
 import {resumeIn}                       from './register.ts';
 import {headOf, rolloutsIn}             from './segments.ts';
 import {AGENT}                          from './sessions.ts';
-
-const LONGEST_HEAD = 1 << 20;
 
 /**
  * Codex lists a session for the folder that its state database names, which is that of the first line unless the session
@@ -19,7 +18,7 @@ export const rehome: RehomeAdapter = {
   async plan(machine, {path: file, nativeId}, to) {
     const steps: Array<RehomeStep> = [];
     for (const rollout of await rolloutsIn(machine)) {
-      const head = rollout.thread === nativeId ? await firstLine(rollout.path) : null;
+      const head = rollout.thread === nativeId ? await metaLine(rollout.path) : null;
       const after = head === null ? null : withFolder(head, to);
       if (head !== null && after === null)
         throw new Error(`the new name is too long for the first line of ${rollout.path}`);
@@ -37,7 +36,7 @@ export const rehome: RehomeAdapter = {
       const head = await headOf(file);
       if (head?.cwd === undefined || head.sub || !await isGone(head.cwd))
         continue;
-      const git = objectAt(metaOf(await firstLine(file) ?? ``), `git`);
+      const git = objectAt(metaOf(await metaLine(file) ?? ``), `git`);
       const [origin, commit] = [stringAt(git, `repository_url`), stringAt(git, `commit_hash`)];
       strays.push({
         agent: AGENT, nativeId: thread, session: sessionIdFor(AGENT, thread), path: file, cwd: head.cwd, size: head.size, mtimeMs: head.mtimeMs,
@@ -79,16 +78,7 @@ function metaOf(line: string) {
   }
 }
 
-/** Without its newline; null where there is none that is a head. */
-async function firstLine(file: string): Promise<string | null> {
-  const handle = await openRegular(file).catch(() => null);
-  if (handle === null)
-    return null;
-  try {
-    const text = (await readAt(handle, 0, LONGEST_HEAD)).toString(`utf8`);
-    const end = text.indexOf(`\n`);
-    return end === -1 || metaOf(text.slice(0, end)) === undefined ? null : text.slice(0, end);
-  } finally {
-    await handle.close();
-  }
+async function metaLine(file: string): Promise<string | null> {
+  const line = await firstLineOf(file);
+  return line === null || metaOf(line) === undefined ? null : line;
 }

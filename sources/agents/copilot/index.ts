@@ -11,6 +11,7 @@ import {exclusively}                        from './lock.ts';
 import {AGENT, eventsOf, mirrorId}          from './places.ts';
 import {openReader}                         from './read.ts';
 import {register}                           from './register.ts';
+import {rehome}                             from './rehome.ts';
 import {prepare}                            from './settings.ts';
 import {CopilotWriter}                      from './write.ts';
 
@@ -38,5 +39,6 @@ export const copilot: AgentAdapter = {
     register,
     resumeCommand: id => `copilot --resume=${id}`,
   },
+  rehome,
   hooks,
 };

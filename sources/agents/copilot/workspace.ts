@@ -38,6 +38,14 @@ export function renamed(text: string, name: string): string | null {
   return text.replace(/^name: .*$/m, () => `name: ${quoted(name)}`);
 }
 
+/** The text for another folder; null where it names none in a way that is understood. */
+export function inFolder(text: string, to: string): string | null {
+  const {cwd} = readWorkspace(text);
+  if (cwd === undefined || cwd === to)
+    return cwd === undefined ? null : text;
+  return text.replaceAll(/^(cwd|git_root): (.*?)(\r?)$/gm, (line, key: string, value: string, end: string) => scalar(value) === cwd ? `${key}: ${quoted(to)}${end}` : line);
+}
+
 /** Reads the plain lines of a file that Copilot wrote; what stands over several lines is left out. */
 export function readWorkspace(text: string): Workspace {
   const fields: {[key: string]: string} = {};

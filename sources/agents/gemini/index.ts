@@ -5,6 +5,7 @@ import {fromEvent}                   from './events.ts';
 import {hooks}                       from './hooks.ts';
 import {AGENT, files, locate, roots} from './locate.ts';
 import {openReader}                  from './read.ts';
+import {rehome}                      from './rehome.ts';
 import {makeTarget}                  from './target.ts';
 
 export const gemini: AgentAdapter = {
@@ -22,5 +23,6 @@ export const gemini: AgentAdapter = {
   present,
   source: {locate, fromEvent, files, openReader, roots},
   target: makeTarget(),
+  rehome,
   hooks,
 };

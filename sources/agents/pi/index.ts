@@ -12,6 +12,7 @@ import {native, resumeCommand}                from './native.ts';
 import {AGENT, fileName, mirrorId, projectFolder} from './places.ts';
 import {openReader}                           from './read.ts';
 import {exclusively, register}                from './register.ts';
+import {rehome}                               from './rehome.ts';
 import {prepare, sessionsIn}                  from './settings.ts';
 import {PiWriter}                             from './write.ts';
 
@@ -40,5 +41,6 @@ export const pi: AgentAdapter = {
     resumeCommand,
   },
   native,
+  rehome,
   hooks,
 };

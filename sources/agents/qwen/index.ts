@@ -9,6 +9,7 @@ import {AGENT, files, locate, roots}       from './locate.ts';
 import {native, resumeCommand}             from './native.ts';
 import {chatPath}                          from './places.ts';
 import {openReader}                        from './read.ts';
+import {rehome}                            from './rehome.ts';
 import {mirrorId, prepare, register}       from './target.ts';
 import {QwenWriter}                        from './write.ts';
 
@@ -37,5 +38,6 @@ export const qwen: AgentAdapter = {
     resumeCommand,
   },
   native,
+  rehome,
   hooks,
 };
