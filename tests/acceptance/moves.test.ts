@@ -41,7 +41,7 @@ async function isChosen(drive: Drive, machine: Machine, id: string): Promise<boo
     (await runClaude(machine, {prompt: `continue`, script: {turns: [{text: `Continued.`}]}, args: [`--continue`, `--settings`, `{"disableAllHooks":true}`]})).session === id);
 }
 
-const WITH_MOVES = [`claude-code`, `codex`, `gemini`, `qwen`, `copilot`, `pi`, `kimi`, `cline`];
+const WITH_MOVES = [`claude-code`, `codex`, `gemini`, `qwen`, `copilot`, `pi`, `cline`];
 
 describe.runIf(agentsAreHere())(`a project that has another name`, () => {
   let world: World | undefined;

@@ -108,7 +108,7 @@ function filed({located}: Homeless) {
 
 function withoutWay(one: Homeless) {
   const {adapter, located, ours, problem} = one;
-  const copy = ours ? `the next change of its session writes one for this folder` : `session-sync restore ${located.session.slice(0, 8)} --agent <agent> writes a copy for this folder`;
+  const copy = ours ? `it goes on being a mirror there` : `session-sync restore ${located.session.slice(0, 8)} --agent <agent> writes a copy for this folder`;
   return `${filed(one)}: ${problem ?? `${adapter.name} cannot be told of another`}; ${copy}`;
 }
 
