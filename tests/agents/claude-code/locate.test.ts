@@ -61,7 +61,7 @@ describe(`locate`, () => {
     await symlink(shop, path.join(home, `.claude/projects/-home-alice-shop/${ID}8.jsonl`));
 
     const found = await source.locate(machineAt(home), [`/home/alice/shop`]);
-    expect(found.map(({path: file, cwd}) => [file, cwd])).toEqual([[below, `/home/alice/shop/src`], [shop, `/home/alice/shop`], [named, undefined]]);
+    expect(found.map(({path: file, cwd}) => [file, cwd])).toEqual([[below, `/home/alice/shop/src`], [shop, `/home/alice/shop`], [named, `/home/alice/shop`]]);
     expect(found[1]).toMatchObject({agent: `claude-code`, nativeId: `${ID}1`, session: `${ID}1`, size: expect.any(Number), mtimeMs: expect.any(Number)});
     expect(found[2]!.session).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-5/);
   });
@@ -73,7 +73,7 @@ describe(`locate`, () => {
     const late = await addSession(home, `-home-alice-shop`, `${ID}2.jsonl`, `/elsewhere`, `${JSON.stringify({type: `mode`, x: `y`.repeat(1 << 17)})}\n`);
     await appendFile(late, `{"cwd":"/home/alice/shop"}\n`);
     const found = await source.locate(machineAt(home), [`/home/alice/shop`]);
-    expect(found.map(({path: file, cwd}) => [file, cwd])).toEqual([[long, `/home/alice/shop`], [late, undefined]]);
+    expect(found.map(({path: file, cwd}) => [file, cwd])).toEqual([[long, `/home/alice/shop`], [late, `/home/alice/shop`]]);
   });
 
   it(`finds sessions of long paths, and those under a name given by the person`, async () => {
