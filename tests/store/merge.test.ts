@@ -136,6 +136,24 @@ describe(`what two machines stored of one session`, {timeout: 120_000}, () => {
     expect([...(await records(alice)).keys()].sort()).toEqual([WRITER, WRITERS[2]].sort());
   });
 
+  it(`is not believed where headers and folders do not fit`, async () => {
+    const {place, stores: [alice]} = await team(1) as {place: Scratch; stores: [SessionStore]};
+    await sync(alice, SESSION, 0, 2);
+    const {header, commit} = (await alice.head(SESSION))!;
+    const ref  = `refs/session-sync-remotes/origin/s/5e/${SESSION}/${WRITER}`;
+    const json = (more: object) => JSON.stringify({...header, writer: WRITERS[1], streams: {}, ...more});
+    for (const [name, text] of [
+      [`heads/..json`, json({})], [`heads/${WRITERS[1]}`, json({})], [`heads/${WRITERS[1]}.json`, json({writer: WRITERS[2]})],
+      [`heads/${WRITERS[1]}.json`, json({session: session(1)})], [`heads/${WRITER}.json`, JSON.stringify(header)], [`heads/${WRITERS[1]}.json`, `{`], [`heads/${WRITERS[1]}.json/x`, `x`],
+    ] as const) {
+      await feed(place, `alice`, [`fast-import`, `--quiet`, `--force`], `commit ${ref}\ncommitter x <x@y> 1 +0000\ndata 1\nx\nfrom ${commit}\nM 100644 inline ${name}\ndata ${Buffer.byteLength(text)}\n${text}\n\n`);
+      expect((await alice.list()).problems, name).toMatchObject([{ref, code: `BAD_DATA`}]);
+    }
+    await feed(place, `alice`, [`fast-import`, `--quiet`, `--force`], `commit ${ref}\ncommitter x <x@y> 1 +0000\ndata 1\nx\nfrom ${commit}\nM 100644 inline rec/${WRITERS[1]}/main/0000/00\ndata 2\nx\n\n`);
+    const planted = (await alice.list()).refs.find(({remote}) => remote === `origin`)!;
+    await expect(alice.streams(planted)).rejects.toMatchObject({code: `BAD_DATA`});
+  });
+
   it(`is listed when it is known from a united tree only, also without git`, async () => {
     const {place, stores: [alice, bob, carol]} = await team(3) as {place: Scratch; stores: [SessionStore, SessionStore, SessionStore]};
     await sync(alice, SESSION, 0, 10);
