@@ -46,6 +46,9 @@ export class ShowCommand extends BaseCommand {
     this.field(`from`, header?.created ?? session.checkpoint?.created);
     this.field(`to`, session.updated);
     this.field(`recorded at`, session.commit && `${session.branch ?? `detached`} @ ${session.commit}${session.dirty ? ` (with changes)` : ``}`);
+    const {changes, produced = []} = header ?? {};
+    this.field(`changed`, changes && `${changes.files.slice(0, 10).join(`, `)}${changes.files.length + (changes.more ?? 0) > 10 ? ` and ${changes.files.length + (changes.more ?? 0) - 10} more` : ``}`);
+    this.field(`committed`, produced.length === 0 ? undefined : `${produced.slice(-10).map(({commit, by}) => `${commit.slice(0, 10)}${by === `time` ? `?` : ``}`).join(`, `)}${produced.length > 10 ? ` and ${produced.length - 10} before` : ``} (session-sync log ${session.session.slice(0, 8)})`);
     this.field(`goes on from`, session.lineage && `${session.lineage.parent} at its record ${session.lineage.seq}`);
     for (const {session: child, agent, lineage, stored} of sessions)
       if (lineage?.parent === session.session)
