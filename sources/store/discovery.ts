@@ -15,7 +15,9 @@ const SMALL = 64 * 1024;
 
 /** The bytes of an entry, the same in an index and an archive. */
 export function entryJson(commit: string, header: StoredHeader) {
-  return Buffer.from(stableJson({commit, header}));
+  // A list has no use for what is long; the session itself has it.
+  const {changes: _, edited: __, produced: ___, ...short} = header;
+  return Buffer.from(stableJson({commit, header: short}));
 }
 
 /**
