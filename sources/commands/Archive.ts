@@ -49,7 +49,7 @@ export class ArchiveCommand extends BaseCommand {
     const remote = await defaultRemote(project.repository, this.context.machine.env, this.remote, {shared: project.config.remote});
 
     const which = this.sessions === undefined ? {before} : {sessions: await wholeIds(store, remote, this.sessions)};
-    const options = {remote, others: this.others, ...which};
+    const options = {remote, others: this.others, dated: true, ...which};
 
     const bar = await progress(this.context);
     bar.update(`asking ${safe(remote)}`);

@@ -11,13 +11,15 @@ import {ignoreBad}                       from './types.ts';
 import type {StoredHeader}               from './types.ts';
 
 /** Refs of one `git push`. */
-const BATCH = 200;
+const BATCH = 500;
 
 export type RemovalOptions = TransportOptions & {
   /** Only sessions whose newest record is older than this, in milliseconds since 1970. */
   before?: number;
   /** Only these, by their whole ids. */
   sessions?: Array<string>;
+  /** Only what says when it was. */
+  dated?: boolean;
   /** Also refs of other clones; they are fetched first. */
   others?: boolean;
 };
@@ -65,6 +67,8 @@ export async function planRemoval(store: SessionStore, options: RemovalOptions):
 async function whyNot(store: SessionStore, {session, writer, commit, header, own}: OwnState, young: Set<string>, options: RemovalOptions): Promise<string | null> {
   if (header === undefined)
     return `the index of its clone does not name it, so that its age is not known`;
+  if (Number.isNaN(Date.parse(header.updated ?? ``)) && (options.before !== undefined || options.dated))
+    return `its header does not say when it was`;
   if (young.has(session))
     return options.sessions === undefined ? `` : `it is not that old`;
   if (own === null && !options.others)
@@ -126,9 +130,12 @@ export async function secure(store: SessionStore, plan: RemovalPlan, options: Re
   await fetchRefs(store.repo, store.env, remote, others.map(({ref}) => `+${ref}:${trackingRef(remote, ref)}`), options);
   const here = new Map((await store.reader.refs([`${TRACKING_REFS}${remote}/`])).map(({ref, oid}) => [ref, oid]));
   const secured: RemovalPlan = {...plan, chosen: [], left: [...plan.left]};
-  for (const one of plan.chosen) {
+  const found = await Promise.all(plan.chosen.map(async one => {
     const commit = one.own ? one.commit : here.get(trackingRef(remote, one.ref));
     const header = one.own ? one.header : commit === undefined ? null : await readHeader(store.reader, {...one, commit}).catch(ignoreBad);
+    return {one, commit, header};
+  }));
+  for (const {one, commit, header} of found) {
     if (commit === undefined || header === null)
       secured.left.push({ref: one.ref, session: one.session, reason: `what the remote has of it cannot be read`});
     else if (!isOld(header, options.before))
