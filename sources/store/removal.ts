@@ -7,7 +7,7 @@ import type {RemoteListing, RemoteState} from './listing.ts';
 import {readHeader}                      from './heads.ts';
 import {isAncestor}                      from './refs.ts';
 import type {SessionStore}               from './store.ts';
-import {ignoreBad}                       from './types.ts';
+import {StoreError, ignoreBad}           from './types.ts';
 import type {StoredHeader}               from './types.ts';
 
 /** Refs of one `git push`. */
@@ -153,7 +153,11 @@ export async function removeRemote(store: SessionStore, {remote, chosen}: Remova
   const left: Array<LeftAlone> = [];
   for (let at = 0; at < chosen.length; at += BATCH) {
     const batch   = chosen.slice(at, at + BATCH);
-    const answers = await pushRefs(store, remote, batch.map(({ref}) => `:${ref}`), options, batch.map(({ref, commit}) => `--force-with-lease=${ref}:${commit}`));
+    const specs   = batch.map(({ref}) => `:${ref}`);
+    const leases  = batch.map(({ref, commit}) => `--force-with-lease=${ref}:${commit}`);
+    // All at once where all may go: else a server writes its whole list of packed refs again for each.
+    const together = await pushRefs(store, remote, specs, options, [`--atomic`, ...leases]).catch(ignoreFailed);
+    const answers = together !== null && batch.every(({ref}) => together.get(ref) === null) ? together : await pushRefs(store, remote, specs, options, leases);
     for (const one of batch) {
       const reason = answers.get(one.ref);
       if (reason === null)
@@ -164,6 +168,14 @@ export async function removeRemote(store: SessionStore, {remote, chosen}: Remova
   }
 
   return {removed, left};
+}
+
+/** The server may not know how to, or refuse; then it is asked for each. */
+function ignoreFailed(error: unknown): null {
+  if (!(error instanceof StoreError) || error.code !== `GIT_FAILED`)
+    throw error;
+
+  return null;
 }
 
 /** One `git push`, each ref on its own: why the remote refused it, by name; null where it did not. Throws GIT_FAILED where nothing was answered. */
