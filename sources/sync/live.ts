@@ -3,20 +3,19 @@ import path                                          from 'node:path';
 
 import {NeedsFullRead}                               from '../agents/types.ts';
 import type {AgentAdapter, LocatedSession, ReaderFacts, RecordReader, SessionFile} from '../agents/types.ts';
-import {foldRepairs}                                 from '../interchange/index.ts';
-import type {Json, NeutralRecord, Repair, SessionHeader} from '../interchange/index.ts';
+import type {Json, NeutralRecord, Repair}            from '../interchange/index.ts';
 import {tokenizer}                                   from '../interchange/paths.ts';
-import type {Roots}                                  from '../interchange/paths.ts';
 import type {Redactor}                               from '../redaction/index.ts';
 import type {SessionStore}                           from '../store/index.ts';
 import type {Snapshot}                               from '../store/index.ts';
-import type {CommitMeta, GitState, StoredHeader}     from '../store/types.ts';
+import type {CommitMeta, GitState}                   from '../store/types.ts';
 import {openRegular, readAt, sizeOf, tailHash}       from '../system/files.ts';
 
 import {fileRecords, parentOf}                       from './ancestry.ts';
 import {Continuation}                                from './continuation.ts';
+import {Description, optional}                       from './description.ts';
 import {StoreFeed}                                   from './feed.ts';
-import {isWithin, projectFolders}                    from './folders.ts';
+import {projectFolders}                              from './folders.ts';
 import {follow}                                      from './follow.ts';
 import type {FollowedLine}                           from './follow.ts';
 import {Intent}                                      from './intent.ts';
@@ -31,10 +30,6 @@ import {CodeTies}                                    from './ties.ts';
 
 /** A side file larger than this is named in the store, but not kept. */
 const LARGEST_SIDE_FILE = 64 << 20;
-/** Characters of a first prompt that are kept for lists. */
-const LONGEST_OPENING = 300;
-/** Moves of one session whose names are kept. */
-const MOST_MOVES = 50;
 
 export type MirrorTarget = {adapter: AgentAdapter; settings: Json};
 
@@ -91,25 +86,28 @@ export class LiveSession {
   /** Something was stored since the working tree was last kept with it. */
   private treeDue = false;
   private problems: Array<Repair> = [];
-  private git: GitState | null = null;
   private readonly ties: CodeTies;
-  private stored: StoredHeader | null = null;
+  private readonly description: Description;
   /** Opaque files as they go into the next commit: the checkpoint must not know of them before. */
   private readonly opaque = new Map<string, FileState>();
 
   private constructor(private readonly options: LiveOptions, private readonly checkpoint: Checkpoint, private readonly place: Place, folders: Array<string>) {
+    this.description = new Description({
+      project: options.project, adapter: options.adapter, located: options.located, machineName: options.machineName, place, checkpoint,
+      clean: async text => await this.feed?.clean(text),
+    });
     this.feed = options.store === null ? null : new StoreFeed({
       store: options.store, session: checkpoint.session, agent: options.adapter.id, redactor: options.redactor,
-      tokenizer: () => tokenizer(this.roots(), options.project.machine.platform, this.moved()),
+      tokenizer: () => tokenizer(this.description.roots(), options.project.machine.platform, this.description.moved()),
       redactions: checkpoint.redactions,
     });
     this.mirrors = options.targets.map(({adapter, settings}) => new Mirror(
-      options.project.machine, adapter, () => this.mirrorHeader(), settings,
+      options.project.machine, adapter, () => this.description.mirrorHeader(), settings,
       checkpoint.mirrors.find(mirror => mirror.agent === adapter.id) ?? newMirror(adapter.id, adapter.target!, checkpoint.session, 0),
       new Intent(path.join(options.project.paths.sessions, `${checkpoint.session}.${adapter.id}.intent`)),
     ));
     this.ties = new CodeTies({
-      project: options.project, author: options.author, folders: () => [...folders, this.roots().root], clean: async text => await this.feed?.clean(text) ?? ``,
+      project: options.project, author: options.author, folders: () => [...folders, this.description.roots().root!], clean: async text => await this.feed?.clean(text) ?? ``,
     }, checkpoint.evidence);
   }
 
@@ -253,7 +251,10 @@ export class LiveSession {
         await this.take(cursor, line);
       this.options.onProgress?.(cursor.offset, size);
     }
-    this.learn(cursor);
+    if (file.stream === `main`) {
+      const facts = cursor.reader!.facts();
+      this.description.learn(facts, cursor.joined?.own(facts.counts) ?? facts.counts, this.problems);
+    }
     return cursor.seq - begun;
   }
 
@@ -284,13 +285,14 @@ export class LiveSession {
   private async storedState(file: SessionFile) {
     if (this.feed === null)
       return {offset: Infinity, records: Infinity};
-    this.stored = await this.feed.base();
+    const stored = await this.feed.base();
+    this.description.stored = stored;
     // What is stored is numbered by what it says itself.
-    if (this.stored !== null && file.stream === `main`)
-      this.checkpoint.lineage = this.stored.lineage;
+    if (stored !== null && file.stream === `main`)
+      this.checkpoint.lineage = stored.lineage;
     const {native, records} = this.feed.streamsOf(file);
-    const source = this.stored?.streams[native]?.source ?? 0;
-    return {offset: source === 0 ? 0 : source + this.shiftOf(file), records: this.stored?.streams[records]?.records ?? 0};
+    const source = stored?.streams[native]?.source ?? 0;
+    return {offset: source === 0 ? 0 : source + this.shiftOf(file), records: stored?.streams[records]?.records ?? 0};
   }
 
   private parentOf(file: SessionFile) {
@@ -334,7 +336,7 @@ export class LiveSession {
     const foreign = joined !== null && line.offset < (this.checkpoint.lineage?.source ?? 0);
     if (cursor.file.stream === `main` && foreign) {
       for (const record of records) {
-        this.learnFirst(record);
+        this.description.learnFirst(record);
         this.ties.see(cursor.file.stream!, record, true);
       }
     }
@@ -347,7 +349,7 @@ export class LiveSession {
 
     if (cursor.file.stream === `main`) {
       for (const record of records) {
-        this.learnFirst(record);
+        this.description.learnFirst(record);
         for (const mirror of this.mirrors)
           await mirror.push(record);
       }
@@ -399,111 +401,6 @@ export class LiveSession {
     return 0;
   }
 
-  private learn(cursor: Cursor) {
-    if (cursor.file.stream !== `main`)
-      return;
-    const facts = cursor.reader!.facts();
-    Object.assign(this.checkpoint, {
-      counts: cursor.joined?.own(facts.counts) ?? facts.counts,
-      cwd: facts.cwd ?? this.options.located.cwd,
-      title: facts.title,
-      created: facts.created,
-      updated: facts.updated,
-      branch: facts.branch,
-    });
-    this.checkpoint.repairs = foldRepairs([...facts.repairs, ...this.problems]);
-  }
-
-  private learnFirst(record: NeutralRecord) {
-    const first = this.checkpoint.first ??= {};
-    first.cwd ??= record.cwd;
-    first.branch ??= record.head?.branch;
-    if (first.prompt === undefined && record.kind === `prompt`) {
-      const text = record.content.flatMap(part => part.type === `text` ? [part.text] : []).join(` `).trim();
-      if (text !== ``)
-        first.prompt = opening(text);
-    }
-  }
-
-  /** Fixed for a session once its first record is stored: all its records must read alike. */
-  private roots() {
-    return this.checkpoint.roots ??= this.stored?.roots ?? this.findRoots();
-  }
-
-  private findRoots() {
-    const {project, adapter, located} = this.options;
-    const cwd = this.checkpoint.first?.cwd ?? located.cwd ?? project.root;
-    const inside = cwd === project.root || cwd.startsWith(`${project.root}${path.sep}`);
-    return {
-      root: inside ? project.root : this.place.moves.find(({from}) => isWithin(cwd, from))?.from ?? cwd,
-      home: project.machine.home,
-      tmp: project.machine.tmp,
-      ...adapter.source!.roots({path: located.path, nativeId: located.nativeId, cwd}, project.machine),
-    };
-  }
-
-  /** What the folders are called since they were moved: the same tokens stand for them. */
-  private moved(): Array<Roots> {
-    const roots: Roots = this.roots();
-    const known = this.checkpoint.moved ??= this.stored?.moved ?? [];
-    const root = this.place.moves.find(({from}) => isWithin(roots.root!, from))?.to ?? roots.root!;
-    const now = {...this.findRoots(), root};
-    const fresh = Object.entries(now).filter(([token, folder]) => token !== `tmp` && roots[token] !== folder && !known.some(set => set[token] === folder));
-    if (fresh.length > 0 && known.length < MOST_MOVES)
-      known.push(Object.fromEntries(fresh));
-    return known;
-  }
-
-  /** What a list shows: the session's own title, or what it began with. Goes into git, and so without its secrets. */
-  private async publicTitle() {
-    const {title, first} = this.checkpoint;
-    const shown = title ?? first?.prompt;
-    return shown === undefined ? undefined : await this.feed?.clean(shown);
-  }
-
-  private async header(): Promise<SessionHeader> {
-    const {checkpoint, git} = this;
-    const facts = this.facts;
-    const title = await this.publicTitle();
-    return {
-      format: `session-sync/1`,
-      session: checkpoint.session,
-      agent: {id: checkpoint.agent, nativeId: checkpoint.nativeId, ...facts?.version !== undefined ? {version: facts.version} : {}},
-      ...optional({title, created: checkpoint.created, updated: checkpoint.updated, model: facts?.model}),
-      roots: this.roots(),
-      ...optional({moved: (this.checkpoint.moved ?? this.stored?.moved ?? []).length > 0 ? this.checkpoint.moved ?? this.stored?.moved : undefined}),
-      platform: this.options.project.machine.platform,
-      ...optional({branch: git?.branch, commit: git?.commit, dirty: git?.dirty, origin: git?.origin, rootCommit: git?.rootCommit}),
-      machine: this.options.machineName,
-      counts: checkpoint.counts,
-      ...optional({
-        ignored: facts?.ignored,
-        repairs: checkpoint.repairs.length > 0 ? checkpoint.repairs : undefined,
-        redactions: Object.keys(checkpoint.redactions).length > 0 ? checkpoint.redactions : undefined,
-        lineage: checkpoint.lineage,
-      }),
-    };
-  }
-
-  /** What goes into a mirror's first lines. Only what the transcript says, so that a mirror made again is the same. */
-  private mirrorHeader(): {header: SessionHeader; cwd: string; before?: string} {
-    const facts = this.facts;
-    const first = this.checkpoint.first ?? {};
-    const begun = first.cwd ?? this.options.located.cwd ?? this.options.project.root;
-    const {home = begun} = this.place;
-    return {
-      cwd: home, ...home === begun ? {} : {before: begun},
-      header: {
-        format: `session-sync/1`,
-        session: this.checkpoint.session,
-        agent: {id: this.checkpoint.agent, nativeId: this.checkpoint.nativeId},
-        ...optional({created: this.checkpoint.created ?? facts?.created, branch: first.branch}),
-        roots: {},
-        counts: {},
-      },
-    };
-  }
-
   /** Only of the tree that the session works in. */
   private keepsTree() {
     const {snapshot, located, project} = this.options;
@@ -524,15 +421,15 @@ export class LiveSession {
   private async commitMeta(cursors: Array<Cursor>, withTree: boolean): Promise<CommitMeta> {
     const tree = withTree ? await this.takeTree() : null;
     // Where both are there they must say the same.
-    this.git = {...await this.options.gitState(), ...tree?.git};
-    const ties = await this.ties.header(await this.feed!.base(), this.git, this.checkpoint);
+    const git = {...await this.options.gitState(), ...tree?.git};
+    const ties = await this.ties.header(await this.feed!.base(), git, this.checkpoint);
     return {
-      header: {...await this.header(), ...ties},
+      header: {...await this.description.header(git), ...ties},
       streams: Object.fromEntries(cursors.flatMap(({file, first, offset, seq, storedOffset, storedSeq}) => {
         const {native, records} = this.feed!.streamsOf(file);
         return [[native, {source: Math.max(offset, storedOffset) - this.shiftOf(file)}], [records, {records: Math.max(seq, storedSeq) - first}]];
       })),
-      git: this.git,
+      git,
       author: await this.options.author(),
       ...optional({time: this.checkpoint.updated, worktree: tree?.worktree}),
     };
@@ -580,18 +477,4 @@ export class LiveSession {
 /** `source` counts the file's bytes as they were before it was told of another folder. */
 function shifted<L extends {source?: number}>(lineage: L, by: number): L {
   return lineage.source === undefined || by === 0 ? lineage : {...lineage, source: lineage.source + by};
-}
-
-/**
- * The first words of a prompt, for a list. Never a part of a word: half of a secret is not known for one any more, and
- * this goes into git.
- */
-export function opening(text: string): string {
-  if (text.length <= LONGEST_OPENING)
-    return text;
-  return text.slice(0, LONGEST_OPENING + 1).replace(/\S*$/, ``).trim();
-}
-
-function optional<T extends object>(values: T): {[K in keyof T]: NonNullable<T[K]>} {
-  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as {[K in keyof T]: NonNullable<T[K]>};
 }

@@ -1,7 +1,7 @@
 import {describe, expect, it} from 'vitest';
 
 import {createRedactor}       from '../../sources/redaction/index.ts';
-import {opening}              from '../../sources/sync/live.ts';
+import {opening}              from '../../sources/sync/description.ts';
 
 describe(`opening`, () => {
   it(`should keep a short prompt and cut a long one between words`, () => {
