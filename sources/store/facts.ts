@@ -135,8 +135,17 @@ export async function distance(repo: Repository, env: MachineEnv, recorded: stri
 
 /** Is there a branch of this name, here or as last fetched from a remote? */
 export async function hasBranch(repo: Repository, env: MachineEnv, branch: string): Promise<boolean> {
+  if (!isBranchName(branch))
+    return false;
+
   const result = await runGit([`for-each-ref`, `--count=1`, `--format=%(refname)`, `refs/heads/${branch}`, `refs/remotes/*/${branch}`], {repo, env, timeoutMs: STATUS_TIMEOUT_MS});
   return result.code !== 0 || result.stdout.trim() !== ``;
+}
+
+/** A name that git could give to a branch; others may have written anything. Nothing in it means more than itself to git. */
+export function isBranchName(name: string) {
+  // eslint-disable-next-line no-control-regex
+  return name !== `` && name.length <= 1024 && !/[\u0000-\u0020\u007f~^:?*[\\]|\.\.|@\{|\/\/|^[-/.]|\/\.|[/.]$|\.lock(?:\/|$)/.test(name);
 }
 
 /** A new worktree at `folder` with `commit` checked out, on no branch. Throws GIT_FAILED (the folder exists, no such commit …). */

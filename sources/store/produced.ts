@@ -1,6 +1,6 @@
 import {parseDiffs}              from './diff.ts';
 import type {CommitDiff}         from './diff.ts';
-import {here}                    from './facts.ts';
+import {here, isBranchName}      from './facts.ts';
 import {runGit}                  from './git.ts';
 import type {MachineEnv}         from './git.ts';
 import {OBJECT_ID}               from './layout.ts';
@@ -50,7 +50,7 @@ export async function madeHere(repo: Repository, env: MachineEnv, since: number)
 /** Commits of HEAD, and of `branch` where there is such, by a committer between two times. For want of a reflog. */
 export async function committedBy(repo: Repository, env: MachineEnv, {email, branch, since, until}: {email: string; branch?: string; since: number; until: number}): Promise<Array<CommitFacts>> {
   const refs = [`HEAD`];
-  if (branch !== undefined && (await runGit([`rev-parse`, `--verify`, `--quiet`, `refs/heads/${branch}^{commit}`], quietly(repo, env))).code === 0)
+  if (branch !== undefined && isBranchName(branch) && (await runGit([`rev-parse`, `--verify`, `--quiet`, `refs/heads/${branch}^{commit}`], quietly(repo, env))).code === 0)
     refs.push(`refs/heads/${branch}`);
   const found = await factsOf(repo, env, [`-n`, `${MOST_COMMITS}`, `--since=@${since}`, `--until=@${until}`, ...refs, `--`]);
   return found.filter(commit => commit.email === email);

@@ -186,7 +186,7 @@ describe(`sessions of somebody who means ill`, () => {
     }
     for (const file of Object.keys(await snapshot(path.join(bob.home, `.claude`))))
       expect(file).toMatch(/^projects\/[A-Za-z0-9-]+\/5e551000-[0-9a-f-]+(\.jsonl|\/[\w./-]+)$/);
-  }, 60_000);
+  }, 120_000);
 
   it(`cannot hang or crash us with what is too much, too deep or not what it says`, async () => {
     const deep = `${`[`.repeat(100_000)}${`]`.repeat(100_000)}`;
@@ -219,7 +219,7 @@ describe(`sessions of somebody who means ill`, () => {
     const {stderr} = await bob.cli(`restore`, id(8), `--agent`, `codex`);
     expect(stderr).toContain(`repaired: a stored record could not be used: nested too deep`);
     expect(await bob.ok(`show`, id(8), `--text`)).toContain(`after`);
-  }, 60_000);
+  }, 120_000);
 
   it(`cannot put themselves in the place of a session that is here`, async () => {
     const {alice, bob} = await makeAttack(attacker => attacker.store(SESSION, attacker.session(SESSION, [prompt(0, `not hers`)], {updated: `2099-01-01T00:00:00.000Z`})));
@@ -230,9 +230,19 @@ describe(`sessions of somebody who means ill`, () => {
     const sum = async () => createHash(`sha256`).update(await fs.readFile(alice.transcript())).digest(`hex`);
     const before = await sum();
     await alice.ok(`pull`);
-    expect(await alice.refs()).toBe(refs);
-    const output = await alice.cli(`restore`, SESSION);
-    expect(output.stderr).toContain(`Another clone has stored this session as well`);
+    // Hers has taken theirs in, beside her own: what it was is in it, and nobody's ref took its place.
+    const own = refs.split(`\n`).find(line => line.includes(`/s/`))!.split(` `);
+    expect((await alice.refs()).split(`\n`).map(line => line.split(` `)[0])).toEqual(refs.split(`\n`).map(line => line.split(` `)[0]));
+    await alice.git(`merge-base`, `--is-ancestor`, own[1]!, own[0]!);
+    const writer = own[0]!.split(`/`).at(-1)!;
+    expect(await alice.git(`rev-parse`, `${own[0]}:rec/${writer}`)).toBe(await alice.git(`rev-parse`, `${own[1]}:rec/${writer}`));
+    // Which of the two is meant is never guessed, whatever time they claim.
+    for (const args of [[`restore`, SESSION], [`restore`, SESSION, `--agent`, `claude-code`]])
+      expect(await alice.json(args, 1)).toMatchObject({code: `FORKED`});
+    expect(JSON.stringify(await alice.json([`show`, `${SESSION}~${writer}`, `--text`]))).not.toContain(`not hers`);
+    expect(await alice.json([`restore`, SESSION, `--fork`, writer, `--agent`, `claude-code`])).toMatchObject({restored: [{id: SESSION, outcome: `unchanged`}]});
+    expect(await sum()).toBe(before);
+    await alice.ok(`sync`);
     expect(await sum()).toBe(before);
     expect(await bob.rollouts()).toEqual([]);
   });

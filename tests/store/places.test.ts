@@ -3,6 +3,7 @@ import path                                                from 'node:path';
 import {describe, expect, it}                              from 'vitest';
 
 import {distance, addWorktree, gitState, gitVersion, identity, openFallback, openRepository, openWithoutGit, publicUrl, readWriter, SessionStore} from '../../sources/store/index.ts';
+import {isBranchName}                                      from '../../sources/store/facts.ts';
 import {formerWriters, placeWriter, renewedWriter, successorOf} from '../../sources/store/repository.ts';
 import {gitEnv}                                            from '../../sources/store/git.ts';
 
@@ -224,5 +225,15 @@ describe(`a repository`, () => {
     expect(publicUrl(`ssh://git:pw@example.org:22/a.git`)).toBe(`ssh://git@example.org:22/a.git`);
     expect(publicUrl(`git@example.org:a/b.git`)).toBe(`git@example.org:a/b.git`);
     expect(publicUrl(`/srv/\u001b[31mx`)).toBe(`/srv/x`);
+  });
+});
+
+describe(`names of branches`, () => {
+  it.each([`main`, `fix/cart`, `größe-日本語`, `a.b`, `@`, `v1.0-rc_1`])(`%j is one`, name => {
+    expect(isBranchName(name)).toBe(true);
+  });
+
+  it.each([``, `-x`, `a b`, `a\u0000`, `\u001b[2J`, `*`, `a..b`, `a~1`, `a^`, `x@{1}`, `/a`, `a/`, `a//b`, `.a`, `a/.b`, `a.lock`, `x.lock/y`, `a:b`, `[a]`, `a\\b`])(`%j is none`, name => {
+    expect(isBranchName(name)).toBe(false);
   });
 });
