@@ -10,8 +10,9 @@ export default defineConfig({
         name: `unit`,
         include: [`tests/**/*.test.ts`],
         exclude: [`tests/acceptance/**`],
-        testTimeout: 30_000,
-        hookTimeout: 30_000,
+        // Many start the built program a dozen times; what hangs is ended by its own bounds.
+        testTimeout: 90_000,
+        hookTimeout: 90_000,
       },
     }, {
       extends: true,
