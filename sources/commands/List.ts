@@ -3,6 +3,7 @@ import {Command, Option}                from 'clipanion';
 import {recordCount}                    from '../restore/history.ts';
 import {defaultRemote, remoteSessions}  from '../store/index.ts';
 import type {StoreProblem}              from '../store/index.ts';
+import {pullAfterFetch}                 from '../sync/autoShare.ts';
 import {age}                            from '../terminal/age.ts';
 import {safe}                           from '../terminal/safe.ts';
 import {size}                           from '../terminal/size.ts';
@@ -58,6 +59,7 @@ export class ListCommand extends BaseCommand {
     if (this.archived)
       throw new CommandError(`BAD_USAGE`, `Archives are on a remote: list --remote --archived.`);
 
+    await pullAfterFetch(project, this.context.now);
     const {sessions: all, problems} = await knownSessions(project, await this.store(project));
     const now = this.context.now().getTime();
     const sessions = filtered(all, this.filters, now, session => ({...session, author: session.stored?.newest.header.author}));

@@ -9,6 +9,7 @@ import {restore}                               from '../restore/restore.ts';
 import type {Restored}                         from '../restore/restore.ts';
 import {turnAt}                                from '../restore/turns.ts';
 import type {Turn}                             from '../restore/turns.ts';
+import {pullAfterFetch}                        from '../sync/autoShare.ts';
 import {remember}                              from '../sync/remembered.ts';
 import {addWorktree, distance, gitState, hasBranch, rootCommit, rootCommitCache} from '../store/index.ts';
 import type {SessionStore}                     from '../store/index.ts';
@@ -74,6 +75,7 @@ export class RestoreCommand extends BaseCommand {
   async run() {
     const project = await this.project();
     const store = await this.store(project);
+    await pullAfterFetch(project, this.context.now);
     const sessions = await this.candidates(project, store);
     const chosen = await this.choose(sessions);
     const session = chosen && await this.chooseFork(chosen);

@@ -75,6 +75,17 @@ export async function autoShare(project: Project, kind: AutoKind, options: AutoO
   }
 }
 
+/** A remote that says nothing for so long is given up by whoever only looks after a fetch. */
+const GLANCE_MS = 20_000;
+
+/**
+ * Git tells nobody of a bare `git fetch`. Where automatic pulls are wanted, whoever is about to look at sessions makes up
+ * for it: nothing happens unless there was a fetch since the last pull. Never throws.
+ */
+export async function pullAfterFetch(project: Project, now: () => Date) {
+  await autoShare(project, `pull`, {now, stallMs: GLANCE_MS});
+}
+
 async function isWanted(project: Project, kind: AutoKind, {pushedTo}: AutoOptions) {
   const {repository, machine: {env}, paths} = project;
   const settings = await readOwnSettings(repository, env);

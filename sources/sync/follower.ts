@@ -9,6 +9,7 @@ import {updateIndex}                              from '../store/index.ts';
 import {StoreError}                               from '../store/types.ts';
 import {removeIfThere, sizeOf, writeAtomic}       from '../system/files.ts';
 
+import {pullAfterFetch}                           from './autoShare.ts';
 import {ConfigError}                              from './config.ts';
 import {acquire, isAskedToYield}                  from './exclusive.ts';
 import {LiveSession}                              from './live.ts';
@@ -118,6 +119,9 @@ class Follower {
       for (const followed of this.sessions.values())
         await this.settle(followed);
       await this.index();
+      if (ended === `quiet`)
+        for (const {project} of new Set(this.contexts.values()))
+          await pullAfterFetch(project, () => new Date());
       if (ended === `yielded`)
         for (const followed of this.sessions.values())
           await this.hint(followed);

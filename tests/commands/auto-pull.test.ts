@@ -74,6 +74,28 @@ describe(`init --auto-pull`, () => {
     void alice;
   });
 
+  it(`makes up for a bare fetch when somebody looks at sessions`, async () => {
+    const {bob, world, known, news} = await shared();
+    await bob.ok(`list`);
+    const first = await known();
+    expect(first).toHaveLength(1);
+
+    // Nothing was fetched since: nothing is asked of the remote.
+    await news();
+    await bob.ok(`list`);
+    expect(await known()).toEqual(first);
+    await bob.git(`fetch`, `-q`);
+    await settled(world);
+    expect(await known()).toEqual(first);
+    expect(await bob.json([`list`])).toMatchObject({sessions: [{session: SESSION}]});
+    expect(await known()).not.toEqual(first);
+
+    // A remote that is gone keeps nobody from looking.
+    await bob.ok(`init`, `--remote`, path.join(world, `gone.git`));
+    await bob.git(`fetch`, `-q`, `origin`);
+    expect((await bob.json([`list`])).sessions).toHaveLength(1);
+  });
+
   it(`says what failed, and does not touch the user's pull`, async () => {
     const {bob, world, news} = await shared();
     await bob.ok(`init`, `--remote`, path.join(world, `gone.git`));
