@@ -23,7 +23,7 @@ import {safe}                                  from '../terminal/safe.ts';
 
 import {BaseCommand, CommandError}             from './Base.ts';
 import {bringChanges}                          from './support/changes.ts';
-import {chooseFork, chooseSession, describeForks, knownSessions} from './support/overview.ts';
+import {chooseFork, chooseSession, describeForks, forked, knownSessions} from './support/overview.ts';
 import type {KnownSession}                     from './support/overview.ts';
 
 export class RestoreCommand extends BaseCommand {
@@ -160,7 +160,7 @@ export class RestoreCommand extends BaseCommand {
       return session;
     const {stdin, stdout} = this.context as unknown as {stdin: {isTTY?: boolean}; stdout: {isTTY?: boolean}};
     if (this.json || stdin.isTTY !== true || stdout.isTTY !== true)
-      throw new CommandError(`FORKED`, `Session ${session.session.slice(0, 8)} went on in ${session.forks.length} ways. Say which with --fork:\n${describeForks(session).join(`\n`)}`);
+      throw forked(session, `--fork`);
     const lines = describeForks(session);
     const name = await picker(this.context, {
       message: `It went on in ${session.forks.length} ways. Which one?`,

@@ -21,7 +21,7 @@ import {safe}                              from '../terminal/safe.ts';
 
 import {BaseCommand, CommandError}         from './Base.ts';
 import {sayLeftOut, shown}                 from './support/changes.ts';
-import {chooseSession, knownSessions}      from './support/overview.ts';
+import {chooseFork, chooseSession, forked, knownSessions} from './support/overview.ts';
 import type {KnownSession}                 from './support/overview.ts';
 
 /** Turns that `--list` shows. */
@@ -98,7 +98,8 @@ export class RewindCommand extends BaseCommand {
     if (plan.head !== plan.base)
       this.say(`HEAD stays at ${plan.head?.slice(0, 8)}; the files are those of ${plan.base?.slice(0, 8)}: \`git status\` shows what was committed since as taken back.`);
 
-    const restored = await restore({project, store, stored: session.stored!.newest, adapter, cwd: project.root, at, dryRun: this.dryRun});
+    const apart = session.fork !== undefined && !session.fork.writers.includes(store.writer);
+    const restored = await restore({project, store, stored: session.stored!.newest, adapter, cwd: project.root, at, dryRun: this.dryRun, apart});
     await this.note(project, session, restored);
     this.say(`${adapter.id} → ${restored.command} (up to record ${at})`);
     if (kept !== null)
@@ -187,7 +188,13 @@ export class RewindCommand extends BaseCommand {
     const session = this.session === undefined ? sessions.find(({checkpoint, stored}) => checkpoint !== undefined || stored!.newest.writer === store.writer) : chooseSession(sessions, this.session);
     if (session === undefined)
       throw new CommandError(`UNKNOWN_SESSION`, `No session of this clone is stored yet; \`--session\` names one of others.`);
-    return session;
+    if (session.forks === undefined || session.fork !== undefined)
+      return session;
+    // These files are this clone's, and so is the way that they went.
+    const own = session.forks.find(({writers}) => writers.includes(store.writer));
+    if (own === undefined)
+      throw forked(session, `\`--session ${session.session.slice(0, 8)}~<name>\``);
+    return chooseFork(session, own.name);
   }
 
   private parseRecord(session: KnownSession) {
@@ -209,7 +216,7 @@ export class RewindCommand extends BaseCommand {
 
   private async note(project: Project, session: KnownSession, {agent, id, path, command, records, ours}: Restored) {
     if (!this.dryRun)
-      await remember(project, session.session, [{agent, id, path, cwd: project.root, commit: session.stored!.newest.commit, command, records, ...ours ?? {}}])
+      await remember(project, session.session, [{agent, id, path, cwd: project.root, commit: session.stored!.newest.commit, writer: session.stored!.newest.writer, command, records, ...ours ?? {}}])
         .catch((error: Error) => this.warn(`\`status\` will not show this: ${error.message}`));
   }
 }

@@ -84,4 +84,14 @@ describe(`forks`, {timeout: 120_000}, () => {
     const {restored} = await alice.json([`restore`, SESSION, `--agent`, `claude-code`]);
     expect(restored).toMatchObject([{id: SESSION}]);
   });
+
+  it(`are told apart by a rewind: one's own unless the other's is named`, async () => {
+    const {alice, bob} = await makeForked();
+    const [own] = (await forksOf(bob)).filter(({author}: {author: {name: string}}) => author.name === `bob`);
+    for (const [args, last] of [[[], `Bob asks for a discount.`], [[`--session`, `${SESSION}~alice`], `Alice asks for shipping costs.`]] as const) {
+      const {restored} = await bob.json([`rewind`, String(own.records - 1), `--agent`, `codex`, ...args]);
+      expect(await fs.readFile(restored.path, `utf8`)).toContain(last);
+    }
+    void alice;
+  });
 });

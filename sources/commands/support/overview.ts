@@ -120,6 +120,11 @@ export function chooseFork(session: KnownSession, given: string): KnownSession {
   };
 }
 
+/** Which of the forks is meant is never guessed; `how` says how to name one. */
+export function forked(session: KnownSession, how: string) {
+  return new CommandError(`FORKED`, `Session ${session.session.slice(0, 8)} went on in ${session.forks!.length} ways. Say which with ${how}:\n${describeForks(session).join(`\n`)}`);
+}
+
 /** A line a fork: name, who, where, how much of its own. */
 export function describeForks({session, forks}: Pick<KnownSession, `session` | `forks`>): Array<string> {
   return (forks ?? []).map(({name, since, state: {header}}) => {
