@@ -23,6 +23,8 @@ export type DescriptionOptions = {
   place: Place;
   checkpoint: Checkpoint;
   machineName: string;
+  /** What the reader of the main stream knows by now: a mirror begins in the middle of the first batch of lines. */
+  facts: () => ReaderFacts | null;
   /** Text without its secrets. */
   clean: (text: string) => Promise<string | undefined>;
 };
@@ -31,7 +33,6 @@ export type DescriptionOptions = {
 export class Description {
   /** What git has of the session. */
   stored: StoredHeader | null = null;
-  private facts: ReaderFacts | null = null;
 
   constructor(private readonly options: DescriptionOptions) {}
 
@@ -41,7 +42,6 @@ export class Description {
 
   /** Takes what the reader of the main stream knows by now. `counts`: of the session's own records. */
   learn(facts: ReaderFacts, counts: ReaderFacts[`counts`], problems: Array<Repair>) {
-    this.facts = facts;
     Object.assign(this.checkpoint, {
       counts, cwd: facts.cwd ?? this.options.located.cwd,
       title: facts.title, created: facts.created, updated: facts.updated, branch: facts.branch,
@@ -81,7 +81,8 @@ export class Description {
 
   /** What goes into git, with the working tree as it is at this commit. */
   async header(git: GitState | null): Promise<SessionHeader> {
-    const {checkpoint, facts, options} = this;
+    const {checkpoint, options} = this;
+    const facts = options.facts();
     const moved = checkpoint.moved ?? this.stored?.moved ?? [];
     return {
       format: `session-sync/1`,
@@ -105,7 +106,8 @@ export class Description {
 
   /** What goes into a mirror's first lines. Only what the transcript says, so that a mirror made again is the same. */
   mirrorHeader(): {header: SessionHeader; cwd: string; before?: string} {
-    const {checkpoint, facts} = this;
+    const {checkpoint} = this;
+    const facts = this.options.facts();
     const {located, project, place} = this.options;
     const first = checkpoint.first ?? {};
     const begun = first.cwd ?? located.cwd ?? project.root;

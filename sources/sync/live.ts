@@ -93,7 +93,7 @@ export class LiveSession {
 
   private constructor(private readonly options: LiveOptions, private readonly checkpoint: Checkpoint, private readonly place: Place, folders: Array<string>) {
     this.description = new Description({
-      project: options.project, adapter: options.adapter, located: options.located, machineName: options.machineName, place, checkpoint,
+      project: options.project, adapter: options.adapter, located: options.located, machineName: options.machineName, place, checkpoint, facts: () => this.facts,
       clean: async text => await this.feed?.clean(text),
     });
     this.feed = options.store === null ? null : new StoreFeed({

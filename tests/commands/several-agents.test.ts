@@ -24,6 +24,8 @@ describe(`with several agents`, {timeout: 120_000}, () => {
     await alice.record(`handwritten`, SESSION);
     await alice.ok(`init`);
     await alice.ok(`sync`);
+    // Filed under the day that the session began, also at the very first sync.
+    expect((await alice.rollouts()).map(name => name.slice(`${alice.home}/.codex/sessions/`.length, -`-00000000-0000-0000-0000-000000000000.jsonl`.length))).toEqual([`2026/11/20/rollout-2026-11-20T09-00-01`]);
     const file = await goOnInCodex(alice, undefined, `And now the discount, please.`, `The discount is there.`);
     const written = await fs.readFile(file, `utf8`);
 
