@@ -60,14 +60,15 @@ wait "$cat" || { cat=; rm -f "$file"; exit 0; }
 cat=
 
 # A process number alone may have been given to somebody else since; on Linux the start time tells. In a container, a
-# killed process may stay a zombie as long as the container runs.
+# killed process may stay a zombie as long as the container runs; and one that gives back its memory still looks as if
+# it ran, but for the flag that says it is exiting (4, PF_EXITING).
 alive() {
   [ -n "$1" ] && kill -0 "$1" || return 1
   [ -n "$2" ] && [ -r "/proc/$1/stat" ] || return 0
   IFS= read -r stat < "/proc/$1/stat" || return 1
   want=$2
   set -- ${stat##*) }
-  [ "${20}" = "$want" ] && [ "$1" != Z ]
+  [ "${20}" = "$want" ] && [ "$1" != Z ] && [ $((${7:-0} & 4)) = 0 ]
 }
 
 pid= start=
