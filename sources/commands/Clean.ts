@@ -3,7 +3,7 @@ import {Command, Option}                     from 'clipanion';
 import {agentById}                           from '../agents/index.ts';
 import {removeRefs, updateIndex}             from '../store/index.ts';
 import type {SessionStore}                   from '../store/index.ts';
-import {inspectMirror}                       from '../sync/mirror.ts';
+import {inspectMirror}                       from '../sync/inspect.ts';
 import type {Project}                        from '../sync/project.ts';
 import {removeIfThere, sizeOf}               from '../system/files.ts';
 import {age}                                 from '../terminal/age.ts';

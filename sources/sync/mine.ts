@@ -2,7 +2,7 @@ import {agents}                            from '../agents/index.ts';
 import type {AgentAdapter, LocatedSession, Machine} from '../agents/types.ts';
 import {isSafeId}                          from '../interchange/index.ts';
 
-import {inspectMirror}                     from './mirror.ts';
+import {inspectMirror}                     from './inspect.ts';
 import type {Origin, OwnPart}              from './origin.ts';
 import {storedByUs}                        from './project.ts';
 import type {Project}                      from './project.ts';

@@ -1,21 +1,16 @@
 import {constants}                                   from 'node:fs';
-import {open, rename, rm}                            from 'node:fs/promises';
 import type {FileHandle}                             from 'node:fs/promises';
 import path                                          from 'node:path';
 
 import type {AgentAdapter, Machine, MirrorState as Judgement, RecordWriter, TargetAdapter, WriterTarget} from '../agents/types.ts';
 import {LiveTree, isHistory}                         from '../interchange/index.ts';
 import type {NeutralRecord, SessionHeader}           from '../interchange/index.ts';
-import {makeFolder, openRegular, readAt, removeAbandoned, setTime, sizeOf, tailHash, temporaryName, writeAll} from '../system/files.ts';
+import {openRegular, readAt, removeAbandoned, setTime, sizeOf, tailHash, writeAll} from '../system/files.ts';
 
-import {sameBytes}                                   from './intent.ts';
+import {Draft}                                       from './draft.ts';
+import {inspectMirror, judgeTail}                    from './inspect.ts';
 import type {Intent}                                 from './intent.ts';
 import type {MirrorState}                            from './state.ts';
-
-/** Pending text beyond this goes to a file beside the target, so that a long session does not stand in memory. */
-const SPILL = 1 << 20;
-/** Bytes after our own that are looked at to learn what the agent did. */
-const JUDGED = 1 << 20;
 
 /** All records of the main stream from its begin to where the session has been read; can be taken several times. */
 export type Replay = () => AsyncIterable<NeutralRecord>;
@@ -36,8 +31,7 @@ export function newMirror(agent: string, target: TargetAdapter, session: string,
  */
 export class Mirror {
   private writer: RecordWriter | null = null;
-  private text = ``;
-  private draft: {path: string; handle: FileHandle; size: number} | null = null;
+  private readonly draft = new Draft();
   /** The next record to be pushed; runs ahead of `state.seq` until a flush. */
   private next: number;
   /** Must be made again from a replay: it missed records, or the live branch moved. */
@@ -101,7 +95,7 @@ export class Mirror {
     for (;;) {
       if (this.behind !== `no` && !await this.catchUp(replay))
         return {changed: false};
-      if (!this.begun || (this.text === `` && this.draft === null)) {
+      if (!this.begun || this.draft.empty) {
         // Records that have no place in this agent's format count as written: there is nothing to do again for them.
         if (this.writer !== null && this.begun)
           this.save();
@@ -124,8 +118,7 @@ export class Mirror {
 
   /** Forgets what was not flushed. */
   async discard() {
-    await this.dropDraft();
-    this.text = ``;
+    await this.draft.discard();
     this.writer = null;
     this.waiting.length = 0;
   }
@@ -181,9 +174,7 @@ export class Mirror {
     }
     this.writer ??= await this.openWriter();
     for (const one of [...this.waiting.splice(0), record])
-      this.text += this.writer.push(one);
-    if (this.text.length > SPILL)
-      await this.spill();
+      await this.draft.add(this.writer.push(one), this.state.path);
   }
 
   /** It stays with the folder that it was begun for, until `doctor` files it under another. */
@@ -216,20 +207,8 @@ export class Mirror {
 
     const writer = this.target.openWriter(target, resumed ? this.state.writer : undefined);
     if (!resumed)
-      this.text = writer.begin();
+      await this.draft.add(writer.begin(), this.state.path);
     return writer;
-  }
-
-  private async spill() {
-    if (this.draft === null) {
-      await makeFolder(path.dirname(this.state.path));
-      const file = temporaryName(this.state.path);
-      this.draft = {path: file, handle: await open(file, `wx+`, 0o600), size: 0};
-    }
-    const bytes = Buffer.from(this.text);
-    await writeAll(this.draft.handle, bytes, this.draft.size);
-    this.draft.size += bytes.length;
-    this.text = ``;
   }
 
   private async startOver(how: `append` | `replace`) {
@@ -287,7 +266,7 @@ export class Mirror {
 
       // After our own: bytes of ours that a killed process did not get to note, then what the agent wrote.
       const length = size - this.state.size;
-      let ours = replacing ? 0 : await this.pendingIn(handle, length);
+      let ours = replacing ? 0 : await this.draft.foundIn(handle, this.state.size, length);
       if (ours === 0 && length > 0 && this.intent !== null) {
         ours = await this.intent.appended(this.state, handle, length);
         if (ours > 0 && !replacing) {
@@ -295,8 +274,7 @@ export class Mirror {
           return `again`;
         }
       }
-      const extra = await readAt(handle, this.state.size + ours, Math.min(length - ours, JUDGED));
-      if (extra.length > 0 && this.target.judge(extra.toString(`utf8`)) === `continued`)
+      if (await judgeTail(this.target, handle, this.state.size + ours, size) === `continued`)
         return await this.nextGeneration(`continued in ${this.adapter.name}`);
       return replacing ? await this.create() : await this.append(handle, ours, size);
     } finally {
@@ -316,17 +294,6 @@ export class Mirror {
     return true;
   }
 
-  /** How many bytes of the file after our last noted write are what is pending, or its begin. */
-  private async pendingIn(handle: FileHandle, length: number): Promise<number> {
-    const text = Buffer.from(this.text);
-    const spilled = this.draft?.size ?? 0;
-    return await sameBytes(handle, this.state.size, length, spilled + text.length, async (position, count) => {
-      const first = this.draft !== null && position < spilled ? await readAt(this.draft.handle, position, Math.min(count, spilled - position)) : Buffer.alloc(0);
-      const from = position + first.length - spilled;
-      return Buffer.concat([first, text.subarray(from, from + count - first.length)]);
-    });
-  }
-
   /** True: the file was replaced by us, and only the checkpoint did not know. It is made again, with what is new. */
   private async recover(handle: FileHandle): Promise<boolean> {
     const replacement = await this.intent?.replaced(this.state, handle) ?? null;
@@ -337,35 +304,21 @@ export class Mirror {
     return true;
   }
 
-  /** What is pending, in pieces of a few megabytes. */
-  private async * pendingPieces(): AsyncGenerator<Buffer> {
-    for (let at = 0; this.draft !== null && at < this.draft.size; at += SPILL)
-      yield await readAt(this.draft.handle, at, Math.min(SPILL, this.draft.size - at));
-    yield Buffer.from(this.text);
-  }
-
-  private async pendingBytes(length: number) {
-    const fromDraft = this.draft === null ? Buffer.alloc(0) : await readAt(this.draft.handle, 0, Math.min(length, this.draft.size));
-    return fromDraft.length >= length ? fromDraft : Buffer.concat([fromDraft, Buffer.from(this.text)]);
-  }
-
   /** A file that we know nothing of lies at our path: ours from before a crash, or the agent went on with it. */
   private async adopt(handle: FileHandle, size: number): Promise<`written` | `nothing` | `again`> {
-    const ours = await this.pendingBytes(size);
+    const ours = await this.draft.beginning(size);
     const theirs = await readAt(handle, 0, Math.min(size, ours.length));
     const common = Math.min(ours.length, theirs.length);
     if (ours.subarray(0, common).equals(theirs.subarray(0, common))) {
-      const extra = size > ours.length ? await readAt(handle, ours.length, Math.min(size - ours.length, JUDGED)) : Buffer.alloc(0);
-      if (extra.length === 0 || this.target.judge(extra.toString(`utf8`)) === `opened`)
-        return size >= ours.length ? await this.keep(handle, size) : await this.create();
-      return await this.nextGeneration(`continued in ${this.adapter.name}`);
+      if (await judgeTail(this.target, handle, ours.length, size) === `continued`)
+        return await this.nextGeneration(`continued in ${this.adapter.name}`);
+      return size >= ours.length ? await this.keep(handle, size) : await this.create();
     }
     return await this.nextGeneration(`another file of its name was there`);
   }
 
   private async keep(handle: FileHandle, size: number): Promise<`nothing`> {
-    await this.dropDraft();
-    this.text = ``;
+    await this.draft.discard();
     this.state.size = size;
     this.state.tail = await tailHash(handle, size);
     this.save();
@@ -373,23 +326,17 @@ export class Mirror {
   }
 
   private async create(): Promise<`written`> {
-    await this.spill();
-    const {path: file, handle} = this.draft!;
-    await handle.sync();
-    const replacement = {size: this.draft!.size, tail: await tailHash(handle, this.draft!.size)};
+    const replacement = await this.draft.settle(this.state.path);
     await this.intent?.replace(this.state, replacement);
-    await handle.close();
-    await this.touch(file);
-    await rename(file, this.state.path);
+    await this.draft.become(this.state.path, file => this.touch(file));
     Object.assign(this.state, replacement);
-    this.draft = null;
     this.save();
     return `written`;
   }
 
   /** Appends what is pending at `end`, but for its first `skip` bytes, which the file has already. */
   private async append(handle: FileHandle, skip: number, end: number): Promise<`written`> {
-    await this.intent?.append(this.state, this.pendingPieces());
+    await this.intent?.append(this.state, this.draft.pieces());
     let position = end;
     const put = async (bytes: Buffer) => {
       const rest = bytes.subarray(Math.min(skip, bytes.length));
@@ -398,7 +345,7 @@ export class Mirror {
       position += rest.length;
     };
     try {
-      for await (const piece of this.pendingPieces())
+      for await (const piece of this.draft.pieces())
         await put(piece);
       await handle.sync();
     } catch (error) {
@@ -406,8 +353,7 @@ export class Mirror {
       await handle.truncate(end).catch(() => undefined);
       throw error;
     }
-    await this.dropDraft();
-    this.text = ``;
+    await this.draft.discard();
     this.state.size = position;
     this.state.tail = await tailHash(handle, position);
     await this.touch(this.state.path);
@@ -445,32 +391,4 @@ export class Mirror {
     this.behind = `replace`;
     return `again`;
   }
-
-  private async dropDraft() {
-    if (this.draft === null)
-      return;
-    await this.draft.handle.close();
-    await rm(this.draft.path, {force: true});
-    this.draft = null;
-  }
 }
-
-/** Compares a mirror's file with what was last written to it. Reads at most a megabyte. */
-export async function inspectMirror(target: TargetAdapter, state: Pick<MirrorState, `path` | `size` | `tail`>): Promise<Judgement> {
-  if (state.path === `` || state.size === 0)
-    return `same`;
-  const handle = await openRegular(state.path);
-  if (handle === null)
-    return `gone`;
-  try {
-    const {size} = await handle.stat();
-    if (size < state.size || await tailHash(handle, state.size) !== state.tail)
-      return `changed`;
-    if (size === state.size)
-      return `same`;
-    return target.judge((await readAt(handle, state.size, Math.min(size - state.size, JUDGED))).toString(`utf8`));
-  } finally {
-    await handle.close();
-  }
-}
-

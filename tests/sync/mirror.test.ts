@@ -4,7 +4,8 @@ import {describe, expect, it}               from 'vitest';
 
 import type {AgentAdapter, Machine, RecordWriter, TargetAdapter} from '../../sources/agents/types.ts';
 import type {NeutralRecord, SessionHeader, Unplaced} from '../../sources/interchange/index.ts';
-import {Mirror, inspectMirror, newMirror}   from '../../sources/sync/mirror.ts';
+import {inspectMirror}                      from '../../sources/sync/inspect.ts';
+import {Mirror, newMirror}                  from '../../sources/sync/mirror.ts';
 import type {MirrorState}                   from '../../sources/sync/state.ts';
 import {temporaryFolders}                   from '../_temporary.ts';
 

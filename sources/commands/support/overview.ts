@@ -8,7 +8,7 @@ import type {Fork}                     from '../../restore/forks.ts';
 import {recordCount}                   from '../../restore/history.ts';
 import {pushedTo}                      from '../../store/index.ts';
 import type {SessionStore}             from '../../store/index.ts';
-import {inspectMirror}                 from '../../sync/mirror.ts';
+import {inspectMirror}                 from '../../sync/inspect.ts';
 import type {Project}                  from '../../sync/project.ts';
 import type {Checkpoint, MirrorState}  from '../../sync/state.ts';
 import {safe}                          from '../../terminal/safe.ts';
