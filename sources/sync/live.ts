@@ -1,18 +1,17 @@
-import {stat}                                        from 'node:fs/promises';
 import path                                          from 'node:path';
 
-import {NeedsFullRead}                               from '../agents/types.ts';
-import type {AgentAdapter, LocatedSession, ReaderFacts, RecordReader, SessionFile} from '../agents/types.ts';
+import type {AgentAdapter, LocatedSession, ReaderFacts, SessionFile} from '../agents/types.ts';
 import type {Json, NeutralRecord, Repair}            from '../interchange/index.ts';
 import {tokenizer}                                   from '../interchange/paths.ts';
 import type {Redactor}                               from '../redaction/index.ts';
 import type {SessionStore}                           from '../store/index.ts';
 import type {Snapshot}                               from '../store/index.ts';
 import type {CommitMeta, GitState}                   from '../store/types.ts';
-import {openRegular, readAt, sizeOf, tailHash}       from '../system/files.ts';
+import {sizeOf}                                      from '../system/files.ts';
 
 import {fileRecords, parentOf}                       from './ancestry.ts';
 import {Continuation}                                from './continuation.ts';
+import {Cursor, isUnchanged}                         from './cursor.ts';
 import {Description, optional}                       from './description.ts';
 import {StoreFeed}                                   from './feed.ts';
 import {projectFolders}                              from './folders.ts';
@@ -25,11 +24,9 @@ import type {Origin}                                 from './origin.ts';
 import type {Project}                                from './project.ts';
 import {placeOf}                                     from './rehomed.ts';
 import type {Place}                                  from './rehomed.ts';
+import {SideFiles}                                   from './sideFiles.ts';
 import type {Checkpoint, FileState}                  from './state.ts';
 import {CodeTies}                                    from './ties.ts';
-
-/** A side file larger than this is named in the store, but not kept. */
-const LARGEST_SIDE_FILE = 64 << 20;
 
 export type MirrorTarget = {adapter: AgentAdapter; settings: Json};
 
@@ -52,23 +49,6 @@ export type LiveOptions = {
   lineage?: Origin;
 };
 
-/** How far a file has been read, beside what is stored of it. */
-type Cursor = {
-  file: SessionFile;
-  /** What the store has; a restart begins here. */
-  base: FileState;
-  reader: RecordReader | null;
-  /** Where the file begins with what another session says. */
-  joined: Continuation | null;
-  offset: number;
-  seq: number;
-  /** First record that is the session's own. */
-  first: number;
-  /** Bytes and records before these are in the store already (it may be ahead of a lost checkpoint). */
-  storedOffset: number;
-  storedSeq: number;
-};
-
 /**
  * One session, kept in step: reads what is new in its files, feeds the mirrors and the store. `pump` may be called as
  * often as something happens; `commit` makes it durable in git.
@@ -82,14 +62,13 @@ export class LiveSession {
   private readonly mirrors: Array<Mirror>;
   /** Null: the session is only mirrored. */
   private readonly feed: StoreFeed | null;
+  private readonly sides: SideFiles | null;
   private dirty = false;
   /** Something was stored since the working tree was last kept with it. */
   private treeDue = false;
-  private problems: Array<Repair> = [];
+  private readonly problems: Array<Repair> = [];
   private readonly ties: CodeTies;
   private readonly description: Description;
-  /** Opaque files as they go into the next commit: the checkpoint must not know of them before. */
-  private readonly opaque = new Map<string, FileState>();
 
   private constructor(private readonly options: LiveOptions, private readonly checkpoint: Checkpoint, private readonly place: Place, folders: Array<string>) {
     this.description = new Description({
@@ -101,6 +80,7 @@ export class LiveSession {
       tokenizer: () => tokenizer(this.description.roots(), options.project.machine.platform, this.description.moved()),
       redactions: checkpoint.redactions,
     });
+    this.sides = this.feed === null ? null : new SideFiles(this.feed, this.problems);
     this.mirrors = options.targets.map(({adapter, settings}) => new Mirror(
       options.project.machine, adapter, () => this.description.mirrorHeader(), settings,
       checkpoint.mirrors.find(mirror => mirror.agent === adapter.id) ?? newMirror(adapter.id, adapter.target!, checkpoint.session, 0),
@@ -140,7 +120,7 @@ export class LiveSession {
   }
 
   get facts(): ReaderFacts | null {
-    return this.main?.reader?.facts() ?? null;
+    return this.main?.facts() ?? null;
   }
 
   state(): Checkpoint {
@@ -157,8 +137,8 @@ export class LiveSession {
     for (const file of files) {
       if (file.content === `records`)
         records += await this.readRecords(file);
-      else
-        await this.readOpaque(file);
+      else if (await this.sides?.take(file, this.checkpoint.files) === true)
+        this.dirty = true;
     }
 
     const waiting: Array<string> = [];
@@ -199,9 +179,8 @@ export class LiveSession {
     if (result !== null)
       this.checkpoint.store = {...result, records: this.main?.seq ?? 0};
     for (const cursor of cursors)
-      await this.advance(cursor);
-    this.checkpoint.files = [...this.checkpoint.files.filter(file => !this.opaque.has(file.name)), ...this.opaque.values()];
-    this.opaque.clear();
+      await cursor.settle();
+    this.checkpoint.files = this.sides?.settle(this.checkpoint.files) ?? this.checkpoint.files;
     this.dirty = false;
     delete this.checkpoint.problem;
     await this.save();
@@ -252,7 +231,7 @@ export class LiveSession {
       this.options.onProgress?.(cursor.offset, size);
     }
     if (file.stream === `main`) {
-      const facts = cursor.reader!.facts();
+      const facts = cursor.facts();
       this.description.learn(facts, cursor.joined?.own(facts.counts) ?? facts.counts, this.problems);
     }
     return cursor.seq - begun;
@@ -268,16 +247,13 @@ export class LiveSession {
     if (known !== undefined && known.reader !== undefined && known.offset <= stored.offset)
       base = known;
 
-    if (base.offset > 0 && !await this.unchanged(file, base)) {
+    if (base.offset > 0 && !await isUnchanged(file, base)) {
       this.refuse(file, `was rewritten; what was kept of it is left as it is`);
       return null;
     }
     const parent = this.parentOf(file);
-    const cursor: Cursor = {
-      file, base, first, offset: base.offset, seq: base.seq, storedOffset: stored.offset, storedSeq: first + stored.records,
-      reader: this.options.adapter.source!.openReader(file, base.reader),
-      joined: parent === null ? null : new Continuation(parent, base.joined, base.seq > first),
-    };
+    const joined = parent === null ? null : new Continuation(parent, base.joined, base.seq > first);
+    const cursor = new Cursor(this.options.adapter.source!, file, base, stored, first, joined);
     this.cursors.set(file.name, cursor);
     return cursor;
   }
@@ -306,32 +282,8 @@ export class LiveSession {
     return stream === `main` ? this.place.shift : 0;
   }
 
-  private async unchanged(file: SessionFile, base: FileState) {
-    const handle = await openRegular(file.path);
-    if (handle === null)
-      return false;
-    try {
-      return (await handle.stat()).size >= base.offset && await tailHash(handle, base.offset) === base.tail;
-    } finally {
-      await handle.close();
-    }
-  }
-
   private async take(cursor: Cursor, line: FollowedLine) {
-    let records: Array<NeutralRecord>;
-    try {
-      records = cursor.reader!.push(line);
-    } catch (error) {
-      if (!(error instanceof NeedsFullRead))
-        throw error;
-      // The line reaches further back than the reader remembers: the same reader, with everything before this line.
-      const reader = this.options.adapter.source!.openReader(cursor.file, undefined, {unbounded: true});
-      for await (const earlier of follow(cursor.file.path, 0, line.offset))
-        for (const one of earlier)
-          reader.push(one);
-      cursor.reader = reader;
-      records = reader.push(line);
-    }
+    let records = await cursor.read(line);
     const {joined} = cursor;
     const foreign = joined !== null && line.offset < (this.checkpoint.lineage?.source ?? 0);
     if (cursor.file.stream === `main` && foreign) {
@@ -341,7 +293,7 @@ export class LiveSession {
       }
     }
     if (joined !== null)
-      records = await joined.take(line, records, () => cursor.reader!.facts().counts);
+      records = await joined.take(line, records, () => cursor.facts().counts);
     if (line.tooLong === true)
       this.problems.push({code: `line-too-long`, message: `a line of ${line.length} bytes was left out`, at: line.offset});
     if (line.invalid === true)
@@ -358,40 +310,10 @@ export class LiveSession {
     if (this.feed !== null)
       for (const record of records)
         this.ties.see(cursor.file.stream!, record, false);
-    if (!foreign && line.offset >= cursor.storedOffset)
-      await this.feed?.line(cursor.file, line, records.filter(({seq}) => seq >= cursor.storedSeq));
-    cursor.offset = line.offset + line.length;
-    cursor.seq += records.length;
-    this.dirty = true;
-  }
-
-  private async readOpaque(file: SessionFile) {
-    if (this.feed === null)
-      return;
-    const info = await stat(file.path).catch(() => null);
-    if (info === null)
-      return;
-    const known = this.opaque.get(file.name) ?? this.checkpoint.files.find(state => state.name === file.name);
-    if (known?.size === info.size && known.mtimeMs === info.mtimeMs)
-      return;
-    if (info.size > LARGEST_SIDE_FILE) {
-      this.problems.push({code: `side-file-too-large`, message: `${file.name} (${info.size} bytes) was left out`});
-      return;
-    }
-    const handle = await openRegular(file.path);
-    if (handle === null)
-      return;
-    let bytes: Buffer;
-    try {
-      bytes = await readAt(handle, 0, info.size);
-    } finally {
-      await handle.close();
-    }
-    if (bytes.includes(0))
-      this.problems.push({code: `binary-side-file`, message: `${file.name} is binary: it cannot be searched for secrets and was left out`});
-    else
-      await this.feed.replace(file, bytes);
-    this.opaque.set(file.name, {name: file.name, offset: 0, tail: ``, seq: 0, size: info.size, mtimeMs: info.mtimeMs});
+    const fresh = foreign ? null : cursor.unstored(line, records);
+    if (fresh !== null)
+      await this.feed?.line(cursor.file, line, fresh);
+    cursor.pass(line, records.length);
     this.dirty = true;
   }
 
@@ -425,30 +347,15 @@ export class LiveSession {
     const ties = await this.ties.header(await this.feed!.base(), git, this.checkpoint);
     return {
       header: {...await this.description.header(git), ...ties},
-      streams: Object.fromEntries(cursors.flatMap(({file, first, offset, seq, storedOffset, storedSeq}) => {
-        const {native, records} = this.feed!.streamsOf(file);
-        return [[native, {source: Math.max(offset, storedOffset) - this.shiftOf(file)}], [records, {records: Math.max(seq, storedSeq) - first}]];
+      streams: Object.fromEntries(cursors.flatMap(cursor => {
+        const {native, records} = this.feed!.streamsOf(cursor.file);
+        const reached = cursor.reached();
+        return [[native, {source: reached.source - this.shiftOf(cursor.file)}], [records, {records: reached.records}]];
       })),
       git,
       author: await this.options.author(),
       ...optional({time: this.checkpoint.updated, worktree: tree?.worktree}),
     };
-  }
-
-  /** The store has what was read: the next start begins here. */
-  private async advance(cursor: Cursor) {
-    const handle = await openRegular(cursor.file.path);
-    let tail = ``;
-    if (handle !== null) {
-      tail = await tailHash(handle, cursor.offset);
-      await handle.close();
-    }
-    cursor.base = {
-      name: cursor.file.name, stream: cursor.file.stream, offset: cursor.offset, tail, seq: cursor.seq, reader: cursor.reader!.save(),
-      ...cursor.joined !== null ? {joined: cursor.joined.save()} : {},
-    };
-    cursor.storedOffset = Math.max(cursor.offset, cursor.storedOffset);
-    cursor.storedSeq = Math.max(cursor.seq, cursor.storedSeq);
   }
 
   private async save() {
