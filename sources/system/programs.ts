@@ -5,7 +5,8 @@ import path            from 'node:path';
 
 import type {Machine}  from '../agents/types.ts';
 
-const VERSION_MS = 5_000;
+/** Long, since all agents are asked at once, and some need seconds to start. */
+const VERSION_MS = 20_000;
 
 /** Path of a program on PATH; undefined when it is on none of its folders. */
 export async function findProgram({env, platform}: Pick<Machine, `env` | `platform`>, name: string): Promise<string | undefined> {
@@ -32,7 +33,7 @@ export function cleanEnv(env: Machine[`env`]): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(env).filter(([name]) => !/^(CLAUDE(?!_CONFIG_DIR$)|AI_AGENT$|NODE_OPTIONS$|GIT_DIR$|GIT_INDEX_FILE$|GIT_WORK_TREE$)/.test(name)));
 }
 
-/** What `--version` says, within five seconds; undefined when it says nothing like a version. */
+/** What `--version` says, in good time; undefined when it says nothing like a version. */
 export function versionOf({env, platform}: Pick<Machine, `env` | `platform`>, binary: string): Promise<string | undefined> {
   return new Promise(resolve => {
     const child = execFile(binary, [`--version`], {

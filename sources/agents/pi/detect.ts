@@ -20,7 +20,7 @@ export async function detect(machine: Machine): Promise<Detection> {
     notes.push(`Pi ${version} is newer than ${PROVEN}, with which this was tried`);
 
   return {
-    found: there || version !== undefined,
+    found: binary !== undefined || there,
     ...binary === undefined ? {} : {binary},
     ...version === undefined ? {} : {version},
     store,
