@@ -40,11 +40,20 @@ const INNER: typeof VERBS = {
 };
 const ALIASES: {[alias: string]: string} = {ls: `list`};
 
+/** The manual with a sign for the values of options; the library writes `#0`. */
+class ManualCli extends Cli<Context> {
+  override usage(...args: Parameters<Cli<Context>[`usage`]>) {
+    return super.usage(...args).replaceAll(/ #\d(?=[\]>])/g, ` …`).replaceAll(/(?<=--[\w-]+) #\d/g, ` … `);
+  }
+}
+
 async function makeCli(verb: string | undefined) {
-  const cli = new Cli<Context>({
+  const cli = new ManualCli({
     binaryLabel: `session-sync`,
     binaryName: `session-sync`,
     binaryVersion: version,
+    // Of itself it looks only at what the terminal can do, not whether there is one.
+    enableColors: process.stdout.isTTY === true && Cli.defaultContext.colorDepth! > 1,
   });
   cli.register(Builtins.HelpCommand);
   cli.register(Builtins.VersionCommand);

@@ -150,7 +150,7 @@ export class RewindCommand extends BaseCommand {
       this.say(`It is not known what the files were like at any turn: \`session-sync init --snapshot tracked\` keeps them from the next one on.`);
     const kept = (await new Keepsakes(project).list()).filter(({root}) => root === project.root);
     for (const {number, kind, session: of, record, files, undone} of kept)
-      this.say(`kept ${number}: ${files.length} files as they were before ${kind === `rewind` ? `the rewind of ${of?.slice(0, 8)} to record ${record}` : `going forward again`}${undone ? `; taken back` : ``}`);
+      this.say(`kept ${number}: ${files.length} ${files.length === 1 ? `file as it was` : `files as they were`} before ${kind === `rewind` ? `the rewind of ${of?.slice(0, 8)} to record ${record}` : `going forward again`}${undone ? `; taken back` : ``}`);
     return this.done({
       session: session.session,
       turns: turns.map(({records, files, stored: {header, commit}}) => ({record: records - 1, files, commit: header.commit, updated: header.updated, stored: commit})),

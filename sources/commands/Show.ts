@@ -63,7 +63,7 @@ export class ShowCommand extends BaseCommand {
     for (const repair of header?.repairs ?? session.checkpoint?.repairs ?? [])
       this.field(`repaired`, `${repair.message}${(repair.count ?? 1) > 1 ? ` (${repair.count} times)` : ``}`);
     for (const stored of session.stored ? [session.stored.newest, ...session.stored.others] : [])
-      this.field(`git`, `${stored.ref} (${stored.header.streams[`rec/main`]?.records ?? 0} records in ${stored.header.sequence} syncs)`);
+      this.field(`git`, `${stored.ref} (${stored.header.streams[`rec/main`]?.records ?? 0} records in ${stored.header.sequence} ${stored.header.sequence === 1 ? `sync` : `syncs`})`);
     const mirrors = session.checkpoint?.mirrors ?? [];
     for (const mirror of mirrors)
       this.say(await describeMirror(mirror));

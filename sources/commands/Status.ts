@@ -66,7 +66,7 @@ export class StatusCommand extends BaseCommand {
     const waiting = sessions.filter(session => session.where === `local`).length;
     const settings = await ownSettings(project);
     if (waiting > 0)
-      this.say(`${waiting} of the sessions above are not known to be on a remote: ${settings.remote === null ? `git push origin 'refs/session-sync/*'` : `session-sync push`}`);
+      this.say(`${waiting} of the sessions above ${waiting === 1 ? `is` : `are`} not known to be on a remote: ${settings.remote === null ? `git push origin 'refs/session-sync/*'` : `session-sync push`}`);
     const described = await describeSharing(project, settings, this.context.now().getTime());
     if (described !== null)
       this.say(described);

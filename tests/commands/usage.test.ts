@@ -4,7 +4,7 @@ import {describe, expect, it}        from 'vitest';
 
 import {makeKept, makeWorld}         from './_runCli.ts';
 
-const VERBS = [`init`, `uninit`, `status`, `list`, `show`, `log`, `why`, `sync`, `watch`, `import`, `push`, `pull`, `prune`, `archive`, `restore`, `pause`, `resume`, `clean`, `doctor`];
+const VERBS = [`init`, `uninit`, `status`, `list`, `show`, `log`, `why`, `sync`, `watch`, `import`, `push`, `pull`, `prune`, `archive`, `restore`, `rewind`, `pause`, `resume`, `clean`, `doctor`];
 
 describe(`session-sync`, () => {
   it(`has help with examples for each verb`, async () => {
@@ -19,6 +19,14 @@ describe(`session-sync`, () => {
     }
     expect(await alice.ok(`help`, `clean`)).toBe(await alice.ok(`clean`, `--help`));
     expect(await alice.ok(`--version`)).toMatch(/^\d+\.\d+\.\d+\n$/);
+  });
+
+  it(`has no colours in a help that no terminal shows`, async () => {
+    const {alice} = await makeWorld();
+    alice.env = {...alice.env, TERM: `xterm-256color`, COLORTERM: `truecolor`};
+    for (const help of [await alice.ok(`--help`), await alice.ok(`list`, `--help`)])
+      expect(help).not.toContain(`\u001b`);
+    expect(await alice.ok(`list`, `--help`)).toContain(`--agent …`);
   });
 
   it(`says what is wrong with a command line on standard error, exit code 1`, async () => {
