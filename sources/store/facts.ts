@@ -2,12 +2,11 @@ import {git, gitError, cleanText, runGit, stripControl} from './git.ts';
 import type {MachineEnv}                    from './git.ts';
 import {OBJECT_ID}                          from './layout.ts';
 import {readOwnSettings}                    from './ownSettings.ts';
+import {changesOf}                          from './status.ts';
 import {StoreError}                         from './types.ts';
 import type {GitState, Repository}          from './types.ts';
 
 const STATUS_TIMEOUT_MS = 5000;
-/** Changed files that are named; the others are counted. */
-const MOST_CHANGES = 200;
 
 /** How to ask about this working tree, which may be a linked one; a bare repository has only its folder. */
 export function here(repo: Repository, env: MachineEnv) {
@@ -16,11 +15,12 @@ export function here(repo: Repository, env: MachineEnv) {
 
 /**
  * Branch, commit and changed files (tracked ones only) of the working tree, and the address of `origin` without
- * credentials. A tree that takes longer than 5 s to look through counts as dirty.
+ * credentials. A tree that takes longer than 5 s to look through counts as dirty. `known`: what a look at all of it has just
+ * said already.
  */
-export async function gitState(repo: Repository, env: MachineEnv): Promise<GitState> {
+export async function gitState(repo: Repository, env: MachineEnv, known?: GitState): Promise<GitState> {
   const place  = here(repo, env);
-  const status = repo.workTree
+  const status = repo.workTree && known === undefined
     ? runGit([`status`, `--porcelain=v2`, `-z`, `--branch`, `--no-ahead-behind`, `--ignore-submodules=dirty`, `-uno`], {...place, timeoutMs: STATUS_TIMEOUT_MS})
     : null;
   const [origin, result] = await Promise.all([
@@ -28,7 +28,7 @@ export async function gitState(repo: Repository, env: MachineEnv): Promise<GitSt
     status,
   ]);
 
-  const state: GitState = {dirty: false};
+  const state: GitState = {dirty: false, ...known};
   if (result?.code === 0) {
     const files: Array<string> = [];
     const entries = result.stdout.split(`\0`);
@@ -49,11 +49,8 @@ export async function gitState(repo: Repository, env: MachineEnv): Promise<GitSt
           index += 1;
       }
     }
-    if (files.length > 0) {
-      state.dirty = true;
-      state.changes = {files: files.slice(0, MOST_CHANGES), ...files.length > MOST_CHANGES ? {more: files.length - MOST_CHANGES} : {}};
-    }
-  } else {
+    Object.assign(state, changesOf(files));
+  } else if (known === undefined) {
     const [branch, commit] = await Promise.all([
       runGit([`symbolic-ref`, `--quiet`, `--short`, `HEAD`], place),
       runGit([`rev-parse`, `--quiet`, `--verify`, `HEAD^{commit}`], place),

@@ -5,7 +5,7 @@ import {isCode, openRegular, readAt}         from '../system/files.ts';
 
 import {blobId}                              from './fastImport.ts';
 import type {MachineEnv}                     from './git.ts';
-import {treeStatus}                          from './status.ts';
+import {filteredPaths, treeStatus}           from './status.ts';
 import type {StatusEntry}                    from './status.ts';
 import type {GitState, Repository, Worktree, WorktreeChange, WorktreeState} from './types.ts';
 import {isSafeWorkPath, isSecretName, staysInside} from './workPaths.ts';
@@ -45,7 +45,7 @@ export async function takeSnapshot(repo: Repository, env: MachineEnv, options: S
   const {git, entries} = status;
   // What git knows comes first, wherever a bound is.
   const ordered = [...entries.filter(({kind}) => kind !== `untracked`), ...entries.filter(({kind}) => kind === `untracked`)];
-  const taking  = new Taking(repo, options, new Set(entries.map(({headBlob}) => headBlob)));
+  const taking  = new Taking(repo, options, new Set(entries.map(({headBlob}) => headBlob)), await filteredPaths(repo, env, entries.map(entry => entry.path)));
   for (let at = 0; at < ordered.length; at += AT_ONCE)
     await taking.take(ordered.slice(at, at + AT_ONCE));
   taking.files.sort((a, b) => a.path < b.path ? -1 : 1);
@@ -69,9 +69,10 @@ class Taking {
   moreTracked = 0;
   private bytes = 0;
   private listed = 0;
+  private readonly folders = new Map<string, Promise<boolean>>();
 
-  /** `known`: blobs of HEAD, which are in git whatever is in them. */
-  constructor(private readonly repo: Repository, private readonly options: SnapshotOptions, private readonly known: Set<string>) {}
+  /** `known`: blobs of HEAD, which are in git whatever is in them. `filtered`: files of which git keeps something else. */
+  constructor(private readonly repo: Repository, private readonly options: SnapshotOptions, private readonly known: Set<string>, private readonly filtered: Set<string>) {}
 
   async take(entries: Array<StatusEntry>) {
     // One search for all of them: hardly ever is there a secret in a name.
@@ -118,9 +119,21 @@ class Taking {
       return `its name says that it holds secrets`;
     if (!named && !await this.options.isClean(entry.path))
       return `a secret in its name`;
+    // What encrypts is a filter: the file has in the clear what git must not have.
+    if (this.filtered.has(entry.path))
+      return `git keeps it in another form, by a filter`;
+    try {
+      return await this.read(entry);
+    } catch (error) {
+      if (!isCode(error, `EACCES`, `EPERM`, `EIO`, `EBUSY`))
+        throw error;
+      return `it cannot be read`;
+    }
+  }
 
+  private async read(entry: StatusEntry): Promise<Look> {
     const file = path.join(this.repo.workTree!, entry.path);
-    const info = await lstat(file).catch(ignoreMissing);
+    const info = await this.isWithin(path.posix.dirname(entry.path)) ? await lstat(file).catch(ignoreMissing) : null;
     if (info === null || info.isDirectory())
       return entry.headMode === `000000` ? null : {change: {path: entry.path, change: `deleted`}, content: null};
     if (!info.isFile() && !info.isSymbolicLink())
@@ -143,6 +156,16 @@ class Taking {
       return `a secret in it`;
     const change = entry.kind === `untracked` ? `untracked` : entry.headMode === `000000` ? `added` : `modified`;
     return {change: {path: entry.path, change, mode, blob, bytes: content.length}, content};
+  }
+
+  /** Is every folder on the way one of this tree? Behind a link lies what is not the project's; for git such a file is gone. */
+  private async isWithin(folder: string): Promise<boolean> {
+    if (folder === `.`)
+      return true;
+    const known = this.folders.get(folder) ?? this.isWithin(path.posix.dirname(folder))
+      .then(async within => within && (await lstat(path.join(this.repo.workTree!, folder)).catch(ignoreMissing))?.isDirectory() === true);
+    this.folders.set(folder, known);
+    return await known;
   }
 
   private async leave({path: name, kind}: StatusEntry, reason: string) {

@@ -1,4 +1,4 @@
-import {gitError, runGit}      from './git.ts';
+import {git, gitError, runGit} from './git.ts';
 import type {MachineEnv}       from './git.ts';
 import {OBJECT_ID}             from './layout.ts';
 import {StoreError}            from './types.ts';
@@ -22,6 +22,9 @@ export type StatusEntry = {
 
 export type TreeStatus = {git: GitState; entries: Array<StatusEntry>};
 
+/** Changed files that are named; the others are counted. */
+const MOST_CHANGES = 200;
+
 const NONE = `000000`;
 
 /**
@@ -30,35 +33,69 @@ const NONE = `000000`;
  *
  * Throws GIT_FAILED, TOO_LARGE.
  */
-export async function treeStatus(repo: Repository, env: MachineEnv, {untracked}: {untracked: boolean}): Promise<TreeStatus | null> {
+export async function treeStatus(repo: Repository, env: MachineEnv, {untracked, timeoutMs = TIMEOUT_MS}: {untracked: boolean; timeoutMs?: number}): Promise<TreeStatus | null> {
   if (repo.workTree === null)
     return null;
-  const result = await runGit([
-    `status`, `--porcelain=v2`, `-z`, `--branch`, `--no-ahead-behind`, `--no-renames`, `--ignore-submodules=dirty`, untracked ? `-uall` : `-uno`,
-  ], {cwd: repo.workTree, env, timeoutMs: TIMEOUT_MS});
+  const args = [`status`, `--porcelain=v2`, `-z`, `--branch`, `--no-ahead-behind`, `--no-renames`, `--ignore-submodules=dirty`, untracked ? `-uall` : `-uno`];
+  // With git ends what it has started: a filter that hangs.
+  const options = {cwd: repo.workTree, env, timeoutMs, apart: true};
+  let result = await runGit(args, options);
+  // A required filter whose program is not there ends git. Without filters, what they are for counts as changed.
+  if (result.timedOut || (result.code !== 0 && result.stderr.includes(`filter`))) {
+    const drivers = await filterDrivers(repo, env);
+    if (drivers.length > 0)
+      result = await runGit([...drivers.flatMap(name => [`clean=`, `process=`, `required=false`].flatMap(value => [`-c`, `filter.${name}.${value}`])), ...args], options);
+  }
   if (result.code !== 0)
     throw gitError(`status`, result);
 
-  const git: GitState = {dirty: false};
+  const state: GitState = {dirty: false};
   const entries = new Map<string, StatusEntry>();
   for (const line of result.stdout.split(`\0`)) {
     if (line.startsWith(`# branch.oid `)) {
       const commit = line.slice(`# branch.oid `.length);
       if (OBJECT_ID.test(commit))
-        git.commit = commit;
+        state.commit = commit;
     } else if (line.startsWith(`# branch.head `)) {
       const branch = line.slice(`# branch.head `.length);
       if (branch !== `(detached)`)
-        git.branch = branch;
+        state.branch = branch;
     } else if (line !== `` && !line.startsWith(`#`)) {
       const entry = parse(line);
-      git.dirty ||= entry.kind !== `untracked`;
       // A file that was only taken out of the index stands there twice.
       if (!entries.has(entry.path))
         entries.set(entry.path, entry);
     }
   }
-  return {git, entries: [...entries.values()].sort((a, b) => a.path < b.path ? -1 : 1)};
+  const sorted = [...entries.values()].sort((a, b) => a.path < b.path ? -1 : 1);
+  const changed = sorted.filter(({kind}) => kind !== `untracked`).map(entry => entry.path);
+  return {git: {...state, ...changesOf(changed)}, entries: sorted};
+}
+
+/** What is said of changed files in the facts about a working tree. */
+export function changesOf(files: Array<string>): Pick<GitState, `dirty` | `changes`> {
+  return files.length === 0 ? {dirty: false} : {dirty: true, changes: {files: files.slice(0, MOST_CHANGES), ...files.length > MOST_CHANGES ? {more: files.length - MOST_CHANGES} : {}}};
+}
+
+/**
+ * Of these files, those that git keeps in another form than they have here, since a filter of this machine's own
+ * configuration says so. Not those of LFS: what git keeps of them says only where they are.
+ *
+ * Throws GIT_FAILED.
+ */
+export async function filteredPaths(repo: Repository, env: MachineEnv, paths: Array<string>): Promise<Set<string>> {
+  const drivers = new Set((await filterDrivers(repo, env)).filter(name => name !== `lfs`));
+  if (drivers.size === 0 || paths.length === 0)
+    return new Set();
+  const {stdout} = await git([`check-attr`, `-z`, `--stdin`, `filter`], {cwd: repo.workTree!, env, input: paths.map(name => `${name}\0`).join(``)});
+  const fields = stdout.split(`\0`);
+  return new Set(fields.filter((_, at) => at % 3 === 0 && drivers.has(fields[at + 2] ?? ``)));
+}
+
+/** Filters that have a program, by name. */
+async function filterDrivers(repo: Repository, env: MachineEnv): Promise<Array<string>> {
+  const {stdout} = await runGit([`config`, `-z`, `--name-only`, `--get-regexp`, `^filter\\..*\\.(clean|process)$`], {cwd: repo.workTree!, env});
+  return [...new Set(stdout.split(`\0`).filter(name => name !== ``).map(name => name.slice(`filter.`.length, name.lastIndexOf(`.`))))];
 }
 
 function parse(line: string): StatusEntry {

@@ -38,8 +38,8 @@ export type LiveOptions = {
   store: SessionStore | null;
   redactor: Redactor;
   targets: Array<MirrorTarget>;
-  /** Facts about the working tree, taken when a commit is made. */
-  gitState: () => Promise<GitState>;
+  /** Facts about the working tree, taken when a commit is made; `known`: those that the look at its files has brought. */
+  gitState: (known?: GitState) => Promise<GitState>;
   author: () => Promise<{name: string; email: string}>;
   /** The uncommitted files, where the project wants them kept. */
   snapshot?: () => Promise<Snapshot | null>;
@@ -342,8 +342,7 @@ export class LiveSession {
 
   private async commitMeta(cursors: Array<Cursor>, withTree: boolean): Promise<CommitMeta> {
     const tree = withTree ? await this.takeTree() : null;
-    // Where both are there they must say the same.
-    const git = {...await this.options.gitState(), ...tree?.git};
+    const git = await this.options.gitState(tree?.git);
     const ties = await this.ties.header(await this.feed!.base(), git, this.checkpoint);
     return {
       header: {...await this.description.header(git), ...ties},

@@ -64,9 +64,9 @@ export function liveOptions(context: SyncContext, {adapter, located, lineage}: F
     store: context.store,
     redactor: context.redactor,
     targets: context.targets.filter(target => target.adapter.id !== adapter.id),
-    gitState: async () => {
+    gitState: async known => {
       const {repository, machine: {env}} = project;
-      const [state, root] = await Promise.all([gitState(repository, env), rootCommit(repository, env, rootCommitCache(repository.commonDir))]);
+      const [state, root] = await Promise.all([gitState(repository, env, known), rootCommit(repository, env, rootCommitCache(repository.commonDir))]);
       return {...state, ...root !== undefined ? {rootCommit: root} : {}};
     },
     author: async () => await identity(project.repository, project.machine.env),

@@ -1,13 +1,16 @@
 import {createHash}                                   from 'node:crypto';
 import * as fs                                        from 'node:fs/promises';
 import path                                           from 'node:path';
+import process                                        from 'node:process';
 import {describe, expect, it}                         from 'vitest';
 
 import {createRedactor}                               from '../../sources/redaction/index.ts';
-import {openRepository, takeSnapshot}                 from '../../sources/store/index.ts';
+import {openRepository, takeSnapshot, treeStatus}     from '../../sources/store/index.ts';
 import type {SessionStore}                            from '../../sources/store/index.ts';
 import type {StoredRef, WorktreeState}                from '../../sources/store/types.ts';
 import {isSafeWorkPath, isSecretName, staysInside}    from '../../sources/store/workPaths.ts';
+
+import {put}                                          from '../restore/_tree.ts';
 
 import {SESSION, WRITER, feed, freshRepository, lines, meta, scratch} from './_repo.ts';
 import type {Scratch}                                 from './_repo.ts';
@@ -192,6 +195,53 @@ describe(`a snapshot of the working tree`, {timeout: 120_000}, () => {
 
     await place.git(`.`, `clone`, `-q`, `--bare`, `shop`, `bare.git`);
     expect(await takeSnapshot(await openRepository(place.at(`bare.git`), place.env), place.env, {scope: `all`, isClean})).toBe(null);
+  });
+
+  it(`has nothing of what lies behind a link, and nothing that a filter keeps from git`, async () => {
+    const place = await scratch();
+    await freshRepository(place);
+    const at = (...parts: Array<string>) => place.at(`shop`, ...parts);
+    await put(at(), {'conf/app.yml': `base\n`, 'conf/deep/x': `x\n`, 'kept.crypt': `hush\n`, 'same.crypt': `hush\n`, 'data.dat': `data\n`, '.gitattributes': `*.crypt filter=crypt\n*.dat filter=lfs\n*.none filter=unset\n`});
+    for (const [name, value] of [[`crypt.clean`, `tr a-z n-za-m`], [`crypt.smudge`, `tr a-z n-za-m`], [`crypt.required`, `true`], [`lfs.clean`, `sed s/^/PTR/`], [`lfs.smudge`, `sed s/^PTR//`]])
+      await place.git(`shop`, `config`, `filter.${name}`, value!);
+    await place.git(`shop`, `add`, `.`);
+    await place.git(`shop`, `commit`, `-qm`, `More`);
+
+    await put(place.root, {'elsewhere/app.yml': `of another project\n`, 'elsewhere/deep/x': `of another project\n`});
+    await fs.rm(at(`conf`), {recursive: true});
+    await fs.symlink(place.at(`elsewhere`), at(`conf`));
+    await put(at(), {'kept.crypt': `hush hush\n`, 'new.crypt': `hush\n`, 'data.dat': `other data\n`, 'plain.none': `x\n`});
+    const {worktree: {state, contents}} = await take(place);
+    expect(short(state)).toEqual([`conf/app.yml deleted`, `conf/deep/x deleted`, `data.dat modified 100644`, `plain.none untracked 100644`]);
+    expect(reasons(state)).toEqual({conf: `a link that leads out of the tree`, 'kept.crypt': `git keeps it in another form, by a filter`, 'new.crypt': `git keeps it in another form, by a filter`});
+    expect([...contents.values()].join(``)).toBe(`other data\nx\n`);
+
+    // A filter whose program is gone keeps nothing back but its own files.
+    await place.git(`shop`, `config`, `filter.crypt.clean`, `no-such-program`);
+    await put(at(), {'same.crypt': `hush\n`});
+    await fs.utimes(at(`same.crypt`), 1_000_000_000, 1_000_000_000);
+    await expect(place.git(`shop`, `status`)).rejects.toThrow(/filter/);
+    expect(short((await take(place)).worktree.state)).toEqual(short(state));
+    // One that hangs is given up.
+    await place.git(`shop`, `config`, `filter.crypt.clean`, `sleep 1000`);
+    const repo = await openRepository(at(), place.env);
+    expect((await treeStatus(repo, place.env, {untracked: false, timeoutMs: 3000}))!.entries.map(entry => entry.path)).toEqual([`conf/app.yml`, `conf/deep/x`, `data.dat`, `kept.crypt`, `same.crypt`]);
+  });
+
+  it.skipIf(process.getuid?.() === 0)(`names what cannot be read, and has the others`, async () => {
+    const place = await scratch();
+    await freshRepository(place);
+    const at = (...parts: Array<string>) => place.at(`shop`, ...parts);
+    await put(at(), {'shut.ts': `1\n`, 'open.ts': `1\n`});
+    await place.git(`shop`, `add`, `.`);
+    await place.git(`shop`, `commit`, `-qm`, `More`);
+    await put(at(), {'shut.ts': `two\n`, 'open.ts': `two\n`, 'new.ts': `new\n`, 'dir/inside': `x\n`});
+    for (const name of [`shut.ts`, `new.ts`, `dir`])
+      await fs.chmod(at(name), 0);
+    const {worktree: {state}} = await take(place);
+    await fs.chmod(at(`dir`), 0o755);
+    expect(short(state)).toEqual([`open.ts modified 100644`]);
+    expect(reasons(state)).toEqual({'new.ts': `it cannot be read`, 'shut.ts': `it cannot be read`});
   });
 
   it(`is kept in the session's commit as a tree, once, and read back`, async () => {

@@ -45,6 +45,26 @@ describe(`The working tree of a session`, {timeout: 120_000}, () => {
     expect(await readFile(path.join(world.project, `.git/index`))).toEqual(index);
   });
 
+  it(`is looked at once at the end of a turn`, async () => {
+    const world = await open(`all`);
+    const session = uuidOf(`one look`);
+    const log = path.join(world.scratch, `looks`);
+    await writeFile(path.join(world.bin, `git`), `#!/bin/sh\ncase " $* " in *" status "*) echo "$*" >> '${log}' ;; esac\nPATH="\${PATH#*:}" exec git "$@"\n`, {mode: 0o755});
+    await appendFile(world.transcript(session), turn(world, session, 0));
+    const context = await openSync(await openProject(world.project, machineOf(world.env)));
+    const [found] = await findSessions(context.project);
+    const live = await LiveSession.open(liveOptions(context, found!));
+    try {
+      await live.pump();
+      await live.commit({turnEnd: true});
+      expect((await readFile(log, `utf8`)).trim().split(`\n`)).toHaveLength(1);
+      expect(JSON.parse(world.run(`git`, [`show`, `${refs(world)[0]}:header.json`]))).toMatchObject({dirty: true, branch: `main`, changes: {files: [`cart.ts`]}});
+    } finally {
+      await live.close();
+      await context.store.close();
+    }
+  });
+
   it(`is kept at the end of a turn of which all records are stored already, and only then`, async () => {
     const world = await open(`all`);
     const session = uuidOf(`a long turn`);
