@@ -85,6 +85,8 @@ export class RestoreCommand extends BaseCommand {
     }
     const at = this.parseAt(session);
 
+    // Before anything is made or changed: what cannot be written at all is refused.
+    const targets = await this.targets(session);
     const turn = this.withChanges ? await this.turn(store, session, at) : null;
     const place = this.checkout ? await this.worktree(project, session, turn) : project;
     const {newest} = session.stored!;
@@ -92,11 +94,11 @@ export class RestoreCommand extends BaseCommand {
     for (const {session: child, agent, stored, updated} of sessions.filter(({lineage}) => lineage?.parent === session.session).slice(0, 5))
       this.say(`  It goes on in ${safe(agent)}${stored?.newest.header.author ? ` (${safe(stored.newest.header.author.name, {width: 40})}${updated ? `, ${age(updated, this.context.now().getTime())}` : ``})` : ``}: session-sync restore ${child.slice(0, 8)}`);
 
-    const files = turn === null ? null : await bringChanges(store, this.checkout && this.dryRun ? null : place, turn, {dryRun: this.dryRun, say: line => this.say(line), warn: line => this.warn(line)});
+    const files = turn === null ? null : await bringChanges(store, this.checkout && this.dryRun ? null : place, turn, {dryRun: this.dryRun, apart: this.checkout, say: line => this.say(line), warn: line => this.warn(line)});
     const restored: Array<Restored> = [];
     const failed: Array<{agent: string; reason: string}> = [];
     const bar = await progress(this.context);
-    for (const adapter of await this.targets(session)) {
+    for (const adapter of targets) {
       bar.update(`writing for ${adapter.name}`);
       try {
         restored.push(await this.into(adapter, place, session, at));
@@ -111,7 +113,7 @@ export class RestoreCommand extends BaseCommand {
     for (const {agent, reason} of failed)
       this.warn(`${agent}: ${reason}`);
     // A worktree that would be made would be at the very commit.
-    const differences = this.checkout && this.dryRun ? [] : await this.differences(place, session);
+    const differences = this.checkout && this.dryRun ? [] : await this.differences(place, session, files !== null);
     for (const difference of differences)
       this.say(difference);
     if (!this.dryRun && restored.length > 0)
@@ -244,7 +246,8 @@ export class RestoreCommand extends BaseCommand {
       this.say(`    ${safe(one.note)}`);
   }
 
-  private async differences(place: Project, session: KnownSession) {
+  /** `brought`: the uncommitted files, which need not be told of then. */
+  private async differences(place: Project, session: KnownSession, brought: boolean) {
     const {header} = session.stored!.newest;
     const {env} = this.context.machine;
     if (!place.hasGit)
@@ -252,7 +255,8 @@ export class RestoreCommand extends BaseCommand {
     const checkout = await gitState(place.repository, env);
     const far = await distance(place.repository, env, header.commit, checkout.commit);
     const root = far.missing && header.rootCommit !== undefined ? await rootCommit(place.repository, env, rootCommitCache(place.repository.commonDir)) : undefined;
-    return describeDifference(header, checkout, far, {
+    const told = brought ? {dirty: false} : {};
+    return describeDifference({...header, ...told}, {...checkout, ...told}, far, {
       rewritten: root !== undefined && root !== header.rootCommit,
       branchGone: header.branch !== undefined && header.branch !== checkout.branch && !await hasBranch(place.repository, env, header.branch),
     }).map(line => safe(line));

@@ -99,12 +99,14 @@ class Planner {
     const entry = this.laid?.get(name);
     if (entry?.mode === `160000`)
       return left(`a submodule`);
+    if (entry?.failed)
+      return left(`a filter that git needs for it does not work here`);
 
     const found = await look(this.root, name, this.going);
     if (found.kind === `beyond`)
       return change.change === `deleted` ? {path: name, outcome: `unchanged`} : left(found.reason);
     if (found.kind === `other`)
-      return left(`something else than a file is there`);
+      return left(found.reason);
     if (found.kind === `folder` && (change.change === `deleted` || ![...this.going].some(gone => gone.startsWith(`${name}/`))))
       return change.change === `deleted` ? {path: name, outcome: `unchanged`} : left(`a folder is there`);
 
@@ -122,20 +124,20 @@ class Planner {
     if (this.laid === null && here !== null)
       return left(`the commit that it was changed from is not known here, and another file is there`);
     if (here === null && base === null)
-      return theirs === null ? {path: name, outcome: `unchanged`} : this.write(name, theirs);
+      return theirs === null ? {path: name, outcome: `unchanged`} : this.write(name, theirs, here);
     if (here === null)
       return theirs === null ? {path: name, outcome: `unchanged`} : left(`it is not there any more`);
     if (base !== null && sameText(here, base))
-      return this.write(name, theirs);
+      return this.write(name, theirs, here);
     if (theirs === null)
       return left(base === null ? `another file is there` : `it was deleted, and has changed here`);
     return await this.merge(name, theirs, base, here) ?? left(base === null ? `another file is there` : `both have changed it, and it is no text`);
   }
 
-  private write(name: string, wanted: Content | null): PlannedChange {
+  private write(name: string, wanted: Content | null, before: Content | null): PlannedChange {
     if (wanted === null)
       this.going.add(name);
-    return {path: name, outcome: wanted === null ? `deleted` : `written`, action: {path: name, wanted}};
+    return {path: name, outcome: wanted === null ? `deleted` : `written`, action: {path: name, wanted, before}};
   }
 
   private async merge(name: string, theirs: Content, base: Content | null, here: Content): Promise<PlannedChange | null> {
@@ -156,7 +158,7 @@ class Planner {
     const wanted = {mode, bytes: united.bytes};
     if (sameContent(wanted, here))
       return {path: name, outcome: `unchanged`};
-    return {path: name, outcome: united.conflicts > 0 ? `conflict` : `merged`, action: {path: name, wanted}};
+    return {path: name, outcome: united.conflicts > 0 ? `conflict` : `merged`, action: {path: name, wanted, before: here}};
   }
 }
 

@@ -7,8 +7,7 @@ import {isSafeWorkPath}                         from '../store/index.ts';
 import type {Project}                           from '../sync/project.ts';
 import {makeFolder, readIfThere, writeAtomic}   from '../system/files.ts';
 
-import type {RewindAction}                      from './rewind.ts';
-import type {Content, FileMode}                 from './workFiles.ts';
+import type {Action, Content, FileMode}         from './workFiles.ts';
 
 /** What stood in a working tree before it was brought to another state. */
 export type Keepsake = {
@@ -51,7 +50,7 @@ export class Keepsakes {
   }
 
   /** Keeps what these actions will change. It is on the disk, whole, when this resolves. */
-  async keep(about: Omit<Keepsake, `number` | `undone` | `files`>, actions: Array<RewindAction>): Promise<Keepsake> {
+  async keep(about: Omit<Keepsake, `number` | `undone` | `files`>, actions: Array<Action>): Promise<Keepsake> {
     await makeFolder(this.folder);
     const number = (await this.numbers()).reduce((most, one) => Math.max(most, one), 0) + 1;
     const draft = path.join(this.folder, `.${number}.${process.pid}`);

@@ -15,11 +15,8 @@ import type {Action, Content, Found}              from './workFiles.ts';
 /** Of more paths a worktree of its own is the better way. */
 const MOST_PATHS = 20_000;
 
-/** `before`: what is there now. */
-export type RewindAction = Action & {before: Content | null};
-
 export type RewindPlan = {
-  actions: Array<RewindAction>;
+  actions: Array<Action>;
   /** Files that are, or were then, not as in the commit, and stay as they are. */
   left: Array<{path: string; reason: string}>;
   /** The commit that is checked out, and the one that the files come from. */
@@ -99,7 +96,7 @@ async function keptNow({project: {repository, machine: {env}}, state, isClean}: 
 }
 
 class Planner {
-  readonly actions: Array<RewindAction> = [];
+  readonly actions: Array<Action> = [];
   readonly left: RewindPlan[`left`] = [];
   private readonly entries: Map<string, StatusEntry>;
   private readonly files: Map<string, WorktreeChange>;
@@ -155,6 +152,8 @@ class Planner {
     }
     if (((base === undefined ? state.more : state.moreTracked) ?? 0) > 0)
       return `too much had changed then to know whether it was kept`;
+    if (base?.failed)
+      return `a filter that git needs for it does not work here`;
     if (base !== undefined)
       return {content: await readLaidOut(base.file)};
     if (entry?.kind === `untracked`)
@@ -205,6 +204,6 @@ function whyNot(found: Found, name: string, content: Content | null, going: Set<
   if (found.kind === `beyond`)
     return content === null ? null : found.reason;
   if (found.kind === `other`)
-    return `something else than a file is there`;
+    return found.reason;
   return found.kind === `folder` && content !== null && ![...going].some(gone => gone.startsWith(`${name}/`)) ? `a folder is there` : null;
 }

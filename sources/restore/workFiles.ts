@@ -8,14 +8,25 @@ export type FileMode = `100644` | `100755` | `120000`;
 /** What a file holds; of a link, where it leads to. `permissions`: its bits on the disk, where they are to be exactly those. */
 export type Content = {mode: FileMode; bytes: Buffer; permissions?: number};
 
-/** `beyond`: a folder on the way is a link, a file, or another repository. `other`: a device, a socket. */
-export type Found = {kind: `absent` | `folder` | `other`} | {kind: `beyond`; reason: string} | {kind: `file`; content: Content & {permissions: number}};
+/** `beyond`: a folder on the way is a link, a file, or another repository. `other`: a device, a socket, what may not be read. */
+export type Found = {kind: `absent` | `folder`} | {kind: `beyond` | `other`; reason: string} | {kind: `file`; content: Content & {permissions: number}};
 
 /**
  * What stands at a path of a working tree. No link is followed, neither at its end nor on the way. `going`: what will
  * have been removed before.
  */
 export async function look(root: string, name: string, going: ReadonlySet<string> = new Set()): Promise<Found> {
+  try {
+    return await read(root, name, going);
+  } catch (error) {
+    // One file that cannot be looked at is left alone, the others need not be.
+    if (!isCode(error, `EACCES`, `EPERM`, `EIO`, `EBUSY`, `ERR_FS_FILE_TOO_LARGE`))
+      throw error;
+    return {kind: `other`, reason: `what is there cannot be read`};
+  }
+}
+
+async function read(root: string, name: string, going: ReadonlySet<string>): Promise<Found> {
   const blocked = await blockedBy(root, name, going);
   if (blocked !== null)
     return {kind: `beyond`, reason: blocked};
@@ -29,7 +40,7 @@ export async function look(root: string, name: string, going: ReadonlySet<string
     return {kind: `file`, content: {mode: `120000`, bytes: await readlink(file, {encoding: `buffer`}), permissions: 0o777}};
   const handle = info.isFile() ? await openRegular(file) : null;
   if (handle === null)
-    return {kind: `other`};
+    return {kind: `other`, reason: `something else than a file is there`};
   try {
     return {kind: `file`, content: {mode: (info.mode & 0o100) !== 0 ? `100755` : `100644`, bytes: await handle.readFile(), permissions: info.mode & 0o777}};
   } finally {
@@ -65,8 +76,8 @@ async function blockedBy(root: string, name: string, going: ReadonlySet<string> 
   return null;
 }
 
-/** `wanted` null: it goes. */
-export type Action = {path: string; wanted: Content | null};
+/** `wanted` null: it goes. `before`: what was there when this was planned. */
+export type Action = {path: string; wanted: Content | null; before: Content | null};
 
 /** What was done before it went wrong stands in `done`. */
 export class ApplyError extends Error {
@@ -86,6 +97,10 @@ export async function applyActions(root: string, actions: Array<Action>): Promis
   const done: Array<string> = [];
   for (const action of [...actions].sort((a, b) => order(a) - order(b) || (a.path < b.path ? -1 : 1))) {
     try {
+      // An agent or an editor may be at work: what nobody has looked at is not written over.
+      const found = await look(root, action.path);
+      if (!sameContent(found.kind === `file` ? found.content : null, action.before))
+        throw new Error(`it has changed meanwhile`);
       if (action.wanted === null)
         await remove(root, action.path);
       else

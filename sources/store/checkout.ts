@@ -1,13 +1,16 @@
 import {mkdir, rm}       from 'node:fs/promises';
 import path              from 'node:path';
 
-import {git, runGit}     from './git.ts';
+import {git, gitError, runGit} from './git.ts';
 import type {MachineEnv} from './git.ts';
 import {OBJECT_ID}       from './layout.ts';
 import type {Repository} from './types.ts';
 
-/** What a commit has of a path: its mode, and the file below the folder where it was laid out (not of a submodule). */
-export type CheckedOut = {mode: string; blob: string; file: string};
+/**
+ * What a commit has of a path: its mode, and the file below the folder where it was laid out (not of a submodule).
+ * `failed`: a filter that it needs does not work here.
+ */
+export type CheckedOut = {mode: string; blob: string; file: string; failed?: true};
 
 /**
  * Lays files of a commit out below `folder`, as a checkout would: with its line ends and filters. Neither index nor
@@ -37,9 +40,16 @@ export async function checkoutBeside(repo: Repository, env: MachineEnv, {commit,
       if (name !== undefined && wanted.has(name))
         found.set(name, {mode: mode!, blob: blob!, file: path.join(files, name)});
     }
-    const laid = [...found].filter(([, {mode}]) => mode !== `160000`).map(([name]) => `${name}\0`);
-    if (laid.length > 0)
-      await git([`-c`, `core.sparseCheckout=false`, `-c`, `core.hooksPath=/dev/null`, `checkout-index`, `-q`, `-z`, `--stdin`, `--prefix=${files}/`], {...place, input: laid.join(``)});
+    const laid = [...found].filter(([, {mode}]) => mode !== `160000`).map(([name]) => name);
+    const lay = async (names: Array<string>) => await runGit([`-c`, `core.sparseCheckout=false`, `-c`, `core.hooksPath=/dev/null`, `checkout-index`, `-q`, `-f`, `-z`, `--stdin`, `--prefix=${files}/`], {...place, input: names.map(name => `${name}\0`).join(``)});
+    const all = laid.length === 0 ? null : await lay(laid);
+    if (all !== null && all.code !== 0 && !all.stderr.includes(`filter`))
+      throw gitError(`checkout-index`, all);
+    // A filter that fails ends git; one file must not keep the others back.
+    if (all !== null && all.code !== 0)
+      for (const name of laid)
+        if ((await lay([name])).code !== 0)
+          found.set(name, {...found.get(name)!, failed: true});
   } finally {
     await rm(place.index, {force: true});
   }

@@ -74,6 +74,21 @@ describe(`restore --with-changes`, {timeout: 120_000}, () => {
     expect(await fs.readFile(path.join(bob.repo, `cart.ts`), `utf8`)).toContain(`<<<<<<< here`);
   });
 
+  it(`changes nothing for an agent that nobody knows, and says nothing of changes that it has just brought`, async () => {
+    const {bob} = await makeChanged();
+    expect(await bob.json([`restore`, SESSION, `--with-changes`, `--agent`, `nobody`], 1)).toMatchObject({code: `UNKNOWN_AGENT`});
+    expect(await bob.json([`restore`, SESSION, `--with-changes`, `--checkout`, `--agent`, `nobody`], 1)).toMatchObject({code: `UNKNOWN_AGENT`});
+    expect(await bob.git(`status`, `--porcelain`)).toBe(``);
+    expect(await fs.readdir(path.dirname(bob.repo))).toEqual([path.basename(bob.repo)]);
+
+    const {differences, cwd} = await bob.json([`restore`, SESSION, `--with-changes`, `--checkout`]);
+    expect(differences).toEqual([`The session was on branch main; no branch is checked out here.`]);
+    await put(cwd, {'cart.ts': `mine\n`});
+    const refused = await bob.json([`restore`, SESSION, `--with-changes`, `--checkout`], 1);
+    expect(refused).toMatchObject({code: `DIRTY_TREE`, message: expect.stringContaining(`${cwd} has changes`)});
+    expect(refused.message).not.toContain(`--checkout`);
+  });
+
   it(`takes the turn that --at names, and says when nothing was kept`, async () => {
     const {alice, bob} = await makeChanged();
     await put(alice.repo, {'cart.ts': `export const cart = [1, 2];\n`});

@@ -1,4 +1,5 @@
 import * as fs                                    from 'node:fs/promises';
+import process                                    from 'node:process';
 import {describe, expect, it}                     from 'vitest';
 
 import {applyChanges, planChanges}                from '../../sources/restore/changes.ts';
@@ -138,7 +139,7 @@ describe(`uncommitted files of a session`, {timeout: 120_000}, () => {
     await applyChanges(project, plan);
     expect(await fs.readdir(place.at(`elsewhere`))).toEqual([]);
     expect(await fs.readFile(place.at(`bob/ignored.log`), `utf8`)).toContain(`mine`);
-    await expect(applyActions(place.at(`bob`), [{path: `out/x`, wanted: {mode: `100644`, bytes: Buffer.from(`x`)}}])).rejects.toMatchObject({code: `NOT_APPLIED`, done: []});
+    await expect(applyActions(place.at(`bob`), [{path: `out/x`, wanted: {mode: `100644`, bytes: Buffer.from(`x`)}, before: null}])).rejects.toMatchObject({code: `NOT_APPLIED`, done: []});
     expect(await fs.readdir(place.at(`elsewhere`))).toEqual([]);
   });
 
@@ -163,12 +164,45 @@ describe(`uncommitted files of a session`, {timeout: 120_000}, () => {
     expect(Object.values(await plan([file(`Readme`), file(`readme`)]))).toEqual(Array.from({length: 2}, () => `left: this file system takes its name and another for one`));
   });
 
+  it(`come also where a filter of git's does not work, but for the files that need it`, async () => {
+    const place = await scratch();
+    await changed(place, {'.gitattributes': `run.sh filter=broken\n`});
+    const {project, again} = await planned(place, `bob`);
+    await put(place.at(`bob`), {'.gitattributes': `run.sh filter=broken\n`});
+    for (const [name, value] of [[`smudge`, `no-such-program`], [`clean`, `no-such-program`], [`required`, `true`]])
+      await place.git(`bob`, `config`, `filter.broken.${name}`, value!);
+    await fs.utimes(place.at(`bob/run.sh`), 1_000_000_000, 1_000_000_000);
+    const plan = await again();
+    expect(short(plan)).toMatchObject({'run.sh': `left: a filter that git needs for it does not work here`, 'text.ts': `written`, 'new/one.ts': `written`});
+    await applyChanges(project, plan);
+    expect((await treeOf(place.at(`bob`)))[`run.sh`]).toBe(`644 echo\n`);
+  });
+
+  it(`do not come over what was written since they were compared`, async () => {
+    const place = await scratch();
+    await changed(place);
+    const {project, again} = await planned(place, `bob`);
+    const plan = await again();
+    await put(place.at(`bob`), {'new/one.ts': `just now\n`});
+    await expect(applyChanges(project, plan)).rejects.toMatchObject({code: `NOT_APPLIED`, message: `new/one.ts: it has changed meanwhile`});
+    expect(await fs.readFile(place.at(`bob/new/one.ts`), `utf8`)).toBe(`just now\n`);
+  });
+
+  it.skipIf(process.getuid?.() === 0)(`come beside a file that cannot be read`, async () => {
+    const place = await scratch();
+    await changed(place);
+    const {again} = await planned(place, `bob`);
+    await fs.chmod(place.at(`bob/text.ts`), 0);
+    expect(short(await again())).toMatchObject({'text.ts': `left: what is there cannot be read`, 'new/one.ts': `written`});
+  });
+
   it(`say what was done before something went wrong`, async () => {
     const place = await scratch();
     await freshRepository(place);
     await put(place.at(`shop`), {'full/x': `x\n`});
     const error = await applyActions(place.at(`shop`), [
-      {path: `full`, wanted: {mode: `100644`, bytes: Buffer.from(`x`)}}, {path: `a`, wanted: {mode: `100644`, bytes: Buffer.from(`a\n`)}}, {path: `cart.js`, wanted: null},
+      {path: `full`, wanted: {mode: `100644`, bytes: Buffer.from(`x`)}, before: null}, {path: `a`, wanted: {mode: `100644`, bytes: Buffer.from(`a\n`)}, before: null},
+      {path: `cart.js`, wanted: null, before: {mode: `100644`, bytes: Buffer.from(`export const cart = [];\n`)}},
     ]).catch(caught => caught);
     expect(error).toMatchObject({code: `NOT_APPLIED`, done: [`cart.js`, `a`]});
     expect(Object.keys(await treeOf(place.at(`shop`)))).toEqual([`a`, `full/x`]);

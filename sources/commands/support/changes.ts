@@ -23,15 +23,18 @@ export type Brought = {
   more: number;
 };
 
-/** Brings the uncommitted files of a turn into a working tree, if that has no changes of its own. `place` null: into a worktree that would be made. */
-export async function bringChanges(store: SessionStore, place: Project | null, turn: Turn, {dryRun, say, warn}: Voice & {dryRun: boolean}): Promise<{brought: Brought; complete: boolean}> {
+/**
+ * Brings the uncommitted files of a turn into a working tree, if that has no changes of its own. `place` null: into a
+ * worktree that would be made. `apart`: that is one of the session's own.
+ */
+export async function bringChanges(store: SessionStore, place: Project | null, turn: Turn, {dryRun, apart, say, warn}: Voice & {dryRun: boolean; apart: boolean}): Promise<{brought: Brought; complete: boolean}> {
   const state = await filesAt(store, turn);
   const plan = place === null ? null : await planChanges({project: place, store, stored: turn.stored, state});
   const files = plan === null
     ? state.files.map(({path, change}) => ({path, outcome: change === `deleted` ? `deleted` : `written`}))
     : plan.changes.map(({path, outcome, reason}) => ({path, outcome, ...reason !== undefined ? {reason} : {}}));
   if (plan !== null)
-    refuseDirty(plan);
+    refuseDirty(plan, apart ? place!.root : null);
 
   const at = state.base === undefined ? `before the first commit` : `at ${state.base.slice(0, 8)}`;
   say(files.length === 0
@@ -59,9 +62,9 @@ export async function bringChanges(store: SessionStore, place: Project | null, t
 }
 
 /** Doing it twice is as once; anything else may not come over work that is nowhere else. */
-function refuseDirty({changes, dirty}: ChangePlan) {
+function refuseDirty({changes, dirty}: ChangePlan, apart: string | null) {
   if (dirty.length > 0 && changes.some(({action}) => action !== undefined))
-    throw new CommandError(`DIRTY_TREE`, `This working tree has changes that are not committed (${dirty.slice(0, 5).map(name => safe(name)).join(`, `)}${dirty.length > 5 ? ` and ${dirty.length - 5} more` : ``}). Commit or stash them, or use --checkout for a worktree of its own.`);
+    throw new CommandError(`DIRTY_TREE`, `${apart === null ? `This working tree` : safe(apart)} has changes that are not committed (${dirty.slice(0, 5).map(name => safe(name)).join(`, `)}${dirty.length > 5 ? ` and ${dirty.length - 5} more` : ``}). Commit or stash them${apart === null ? `, or use --checkout for a worktree of its own` : ` there first`}.`);
 }
 
 /** What of a snapshot is missing, for a person who would look for it. */
