@@ -5,10 +5,10 @@ import type {Lineage, NeutralRecord}          from '../interchange/index.ts';
 import {readHistory, statesOf}                from '../restore/history.ts';
 import type {SessionStore}                    from '../store/index.ts';
 import {sizeOf}                               from '../system/files.ts';
+import {follow}                               from '../system/follow.ts';
 
 import {Continuation}                         from './continuation.ts';
 import type {Joined, Parent}                  from './continuation.ts';
-import {follow}                               from './follow.ts';
 import type {Project}                         from './project.ts';
 
 /** Legs of a session, one after the other, that are followed back at most. */

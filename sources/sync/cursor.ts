@@ -2,10 +2,10 @@ import {NeedsFullRead}                               from '../agents/types.ts';
 import type {RecordReader, SessionFile, SourceAdapter} from '../agents/types.ts';
 import type {NeutralRecord}                          from '../interchange/index.ts';
 import {openRegular, tailHash}                       from '../system/files.ts';
+import {follow}                                      from '../system/follow.ts';
+import type {FollowedLine}                           from '../system/follow.ts';
 
 import type {Continuation}                           from './continuation.ts';
-import {follow}                                      from './follow.ts';
-import type {FollowedLine}                           from './follow.ts';
 import type {FileState}                              from './state.ts';
 
 /** How far one file of records has been read, beside what is stored of it. */

@@ -4,8 +4,7 @@ import type {SessionFile}               from '../agents/types.ts';
 import type {Redacted, Redactor}        from '../redaction/index.ts';
 import type {SessionStore}              from '../store/index.ts';
 import type {Appender, CommitMeta, StoredHeader} from '../store/types.ts';
-
-import type {FollowedLine}              from './follow.ts';
+import type {FollowedLine}              from '../system/follow.ts';
 
 /** Image data beyond this is left out of git. */
 const LARGEST_IMAGE = 16 << 20;

@@ -8,6 +8,8 @@ import type {SessionStore}                           from '../store/index.ts';
 import type {Snapshot}                               from '../store/index.ts';
 import type {CommitMeta, GitState}                   from '../store/types.ts';
 import {sizeOf}                                      from '../system/files.ts';
+import {follow}                                      from '../system/follow.ts';
+import type {FollowedLine}                           from '../system/follow.ts';
 
 import {fileRecords, parentOf}                       from './ancestry.ts';
 import {Continuation}                                from './continuation.ts';
@@ -15,8 +17,6 @@ import {Cursor, isUnchanged}                         from './cursor.ts';
 import {Description, optional}                       from './description.ts';
 import {StoreFeed}                                   from './feed.ts';
 import {projectFolders}                              from './folders.ts';
-import {follow}                                      from './follow.ts';
-import type {FollowedLine}                           from './follow.ts';
 import {Intent}                                      from './intent.ts';
 import {Mirror, newMirror}                           from './mirror.ts';
 import {originOf}                                    from './origin.ts';

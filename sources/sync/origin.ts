@@ -1,8 +1,7 @@
 import type {AgentAdapter, LocatedSession, Machine} from '../agents/types.ts';
 import type {Json, Lineage}                from '../interchange/index.ts';
 import {openRegular, tailHash}             from '../system/files.ts';
-
-import {follow}                            from './follow.ts';
+import {follow}                            from '../system/follow.ts';
 
 /** How much of a file we wrote: its first `size` bytes, and the hash of their end. */
 export type OwnPart = {path: string; size: number; tail: string};

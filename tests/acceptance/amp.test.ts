@@ -7,7 +7,7 @@ import {afterEach, describe, expect, test} from 'vitest';
 
 import {claudeCode}            from '../../sources/agents/claude-code/index.ts';
 import type {NeutralRecord}    from '../../sources/interchange/index.ts';
-import {follow}                from '../../sources/sync/follow.ts';
+import {follow}                from '../../sources/system/follow.ts';
 import {haveAgents}            from '../agents.mjs';
 
 import {AmpService, heardByAmp} from './_amp.ts';

@@ -5,7 +5,7 @@ import {claudeCode}                    from '../../sources/agents/claude-code/in
 import type {Machine as Here}          from '../../sources/agents/types.ts';
 import {linearize}                     from '../../sources/interchange/index.ts';
 import type {NeutralRecord, SessionHeader, Unplaced} from '../../sources/interchange/index.ts';
-import {follow}                        from '../../sources/sync/follow.ts';
+import {follow}                        from '../../sources/system/follow.ts';
 import {Mirror, newMirror}             from '../../sources/sync/mirror.ts';
 
 import {agentsAreHere, claudeReceives, runClaude} from './_agents.ts';

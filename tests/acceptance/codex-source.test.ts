@@ -5,7 +5,7 @@ import {afterEach, describe, expect, test} from 'vitest';
 import {agentById}                    from '../../sources/agents/index.ts';
 import {linearize}                    from '../../sources/interchange/index.ts';
 import type {NeutralRecord}           from '../../sources/interchange/index.ts';
-import {follow}                       from '../../sources/sync/follow.ts';
+import {follow}                       from '../../sources/system/follow.ts';
 
 import type {Heard}                   from './_heard.ts';
 import {LOGO, succeeded}              from './_journey.ts';

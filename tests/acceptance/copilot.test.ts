@@ -6,7 +6,7 @@ import {afterAll, afterEach, beforeAll, beforeEach, describe, expect, test} from
 import {copilot}               from '../../sources/agents/copilot/index.ts';
 import type {WriterTarget}     from '../../sources/agents/types.ts';
 import type {NeutralRecord, Unplaced} from '../../sources/interchange/index.ts';
-import {follow}                from '../../sources/sync/follow.ts';
+import {follow}                from '../../sources/system/follow.ts';
 
 import {agentsAreHere, claudeReceives} from './_agents.ts';
 import {compare}               from './_compare.ts';

@@ -5,7 +5,7 @@ import {afterAll, beforeAll, describe, expect, test} from 'vitest';
 
 import {gemini}                from '../../sources/agents/gemini/index.ts';
 import type {NeutralRecord}    from '../../sources/interchange/index.ts';
-import {follow}                from '../../sources/sync/follow.ts';
+import {follow}                from '../../sources/system/follow.ts';
 
 import {haveAgents}            from '../agents.mjs';
 import {claudeReceives}        from './_agents.ts';

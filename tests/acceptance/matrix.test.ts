@@ -3,7 +3,7 @@ import {afterAll, beforeAll, describe, expect, test} from 'vitest';
 import {agentById}                    from '../../sources/agents/index.ts';
 import {sessionIdFor}                 from '../../sources/interchange/index.ts';
 import type {NeutralRecord}           from '../../sources/interchange/index.ts';
-import {follow}                       from '../../sources/sync/follow.ts';
+import {follow}                       from '../../sources/system/follow.ts';
 
 import {drives, programsAreHere}      from './drives/index.ts';
 import type {Drive}                   from './drives/index.ts';

@@ -4,7 +4,7 @@ import {afterAll, beforeAll, describe, expect, test} from 'vitest';
 
 import {agentById}             from '../../sources/agents/index.ts';
 import type {NeutralRecord}    from '../../sources/interchange/index.ts';
-import {follow}                from '../../sources/sync/follow.ts';
+import {follow}                from '../../sources/system/follow.ts';
 
 import {compactedSession, craftedSession, writeInto} from './_crafted.ts';
 import {fixtureProject, placeFixture, succeeded} from './_journey.ts';

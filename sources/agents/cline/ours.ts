@@ -2,7 +2,7 @@ import {stat}                                  from 'node:fs/promises';
 
 import type {Json}                             from '../../interchange/index.ts';
 import {hashOf, readIfThere, writeAtomic}      from '../../system/files.ts';
-import {follow}                                from '../../sync/follow.ts';
+import {follow}                                from '../../system/follow.ts';
 import {journalPath}                           from '../../system/journal.ts';
 import {isObject}                              from '../values.ts';
 import type {LocatedSession, Machine}          from '../types.ts';

@@ -2,11 +2,11 @@ import {readdir}                           from 'node:fs/promises';
 import path                                from 'node:path';
 
 import type {JsonObject}                   from '../../interchange/index.ts';
-import {follow}                            from '../../sync/follow.ts';
-import type {FollowedLine}                 from '../../sync/follow.ts';
 import {isCode, makeFolder, openRegular, readIfThere, sizeOf, tailHash, writeAtomic} from '../../system/files.ts';
 import {NoFlockError, tryLock}             from '../../system/flock.ts';
 import type {Lock}                         from '../../system/flock.ts';
+import {follow}                            from '../../system/follow.ts';
+import type {FollowedLine}                 from '../../system/follow.ts';
 import {journalPath}                       from '../../system/journal.ts';
 import {isObject, stringAt}                from '../values.ts';
 import type {Machine}                      from '../types.ts';

@@ -2,8 +2,8 @@ import {constants}                     from 'node:fs';
 import {open}                          from 'node:fs/promises';
 
 import type {JsonObject}               from '../../interchange/index.ts';
-import {follow}                        from '../../sync/follow.ts';
 import {hashOf, openRegular, sizeOf}   from '../../system/files.ts';
+import {follow}                        from '../../system/follow.ts';
 import {isObject, stringAt}            from '../values.ts';
 
 /** A line of ours: the events from `upTo` on are no part of the session any more. */

@@ -2,8 +2,8 @@ import {appendFile, symlink, writeFile} from 'node:fs/promises';
 import path                             from 'node:path';
 import {describe, expect, it}           from 'vitest';
 
-import {LONGEST_LINE, follow}           from '../../sources/sync/follow.ts';
-import type {FollowedLine}              from '../../sources/sync/follow.ts';
+import {LONGEST_LINE, follow}           from '../../sources/system/follow.ts';
+import type {FollowedLine}              from '../../sources/system/follow.ts';
 import {temporaryFolders}               from '../_temporary.ts';
 
 const folder = temporaryFolders();

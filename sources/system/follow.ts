@@ -1,10 +1,11 @@
 import {isAscii}         from 'node:buffer';
 import {TextDecoder}     from 'node:util';
 
+import type {SourceLine} from '../agents/types.ts';
 import {isTooDeep}       from '../interchange/depth.ts';
 import type {Json}       from '../interchange/index.ts';
-import {openRegular}     from '../system/files.ts';
-import type {SourceLine} from '../agents/types.ts';
+
+import {openRegular}     from './files.ts';
 
 const READ = 1 << 20;
 
