@@ -1,3 +1,4 @@
+import {apiName}                              from '../agents/families/names.ts';
 import {LiveTree, OpenCalls, isHistory}       from '../interchange/index.ts';
 import type {NeutralRecord}                   from '../interchange/index.ts';
 import type {SourceLine}                      from '../agents/types.ts';
@@ -89,9 +90,7 @@ export class Continuation {
       for await (const record of this.parent.records())
         if (live[record.seq] === 1)
           calls.see(record);
-      const open = calls.heal(0).map(({call}) => call);
-      // As many on both sides are the same ones, in order; else nobody can tell.
-      this.state.open = open.length === this.state.open.length ? this.state.open.map(([call], index) => [call, open[index]!]) : [];
+      this.state.open = sameCalls(this.state.open.map(([call]) => call), calls.heal(0).map(({call}) => call));
     }
     // Where the parent named its own live end, that is over: the newest record is it again.
     return {seq, kind: `leaf`, at: -1, ...end !== seq - 1 ? {parent: end} : {}, ...first.time !== undefined ? {time: first.time} : {}};
@@ -182,6 +181,25 @@ export class Continuation {
     }
     return places;
   }
+}
+
+/**
+ * Which open call of the parent each open call of the repeated part is. The id tells: writers keep it, or put the form of it
+ * that an API takes. Of calls with other ids only as many on both sides are the same ones, in order; else nobody can tell.
+ */
+function sameCalls(repeated: Array<string>, parent: Array<string>): Array<[string, string]> {
+  const left = new Set(parent);
+  const found = new Map<string, string>();
+  for (const call of repeated) {
+    const known = parent.find(one => left.has(one) && (one === call || apiName(one) === call));
+    if (known !== undefined && left.delete(known))
+      found.set(call, known);
+  }
+  const others = repeated.filter(call => !found.has(call));
+  if (others.length === left.size)
+    for (const [index, call] of [...left].entries())
+      found.set(others[index]!, call);
+  return repeated.flatMap(call => found.has(call) ? [[call, found.get(call)!]] : []);
 }
 
 function keyOf(record: NeutralRecord): string | null {

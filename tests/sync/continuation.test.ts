@@ -4,6 +4,7 @@ import {describe, expect, it}          from 'vitest';
 import {linearize}                     from '../../sources/interchange/index.ts';
 import type {NeutralRecord}            from '../../sources/interchange/index.ts';
 import type {SourceLine}               from '../../sources/agents/types.ts';
+import {apiName}                       from '../../sources/agents/families/names.ts';
 import {Continuation}                  from '../../sources/sync/continuation.ts';
 
 type Loose = {kind: NeutralRecord[`kind`]} & {[key: string]: unknown};
@@ -74,6 +75,29 @@ describe(`Continuation`, () => {
     const {own, whole} = await goOn([prompt(`a`), call(`toolu_1`)], [prompt(`a`), call(`call_9`)], [result(`call_9`, {error: true}), prompt(`c`)]);
     expect(own[1]).toMatchObject({kind: `result`, call: `toolu_1`});
     expect(linearize(whole).map(({kind}) => kind)).toEqual([`prompt`, `call`, `result`, `prompt`]);
+  });
+
+  it(`tells the parent's open calls by their ids, also in the form that an API takes, whatever else is open on one side`, async () => {
+    const [one, two] = [`mcp:one/1`, `mcp:two/1`];
+    expect(apiName(one)).not.toBe(one);
+    // What was never answered is answered by the writer when the next prompt comes: the agent's file has it closed.
+    const stale = await goOn(
+      [prompt(`a`), call(`never`), prompt(`b`), call(one)],
+      [prompt(`a`), call(`never`), result(`never`), prompt(`b`), call(apiName(one))],
+      [result(apiName(one)), reply(`c`)],
+    );
+    expect(stale.own[1]).toMatchObject({kind: `result`, call: one});
+    // As many on both sides, but in another order.
+    const turned = await goOn(
+      [prompt(`a`), call(one), call(two)], [prompt(`a`), call(apiName(two)), call(apiName(one))], [result(apiName(two)), result(apiName(one))],
+    );
+    expect(turned.own.slice(1)).toMatchObject([{call: two}, {call: one}]);
+    // One call that the agent has as two: the first answer is that of the call.
+    const split = await goOn([prompt(`a`), call(`edit`)], [prompt(`a`), call(`edit`), call(apiName(`edit#2`))], [result(`edit`), result(apiName(`edit#2`))]);
+    expect(split.own[1]).toMatchObject({call: `edit`});
+    // Ids of which nothing is known: only as many on both sides, after the ones that are, are the same ones.
+    const rest = await goOn([prompt(`a`), call(`x`), call(`known`), call(`y`)], [prompt(`a`), call(`1`), call(`known`), call(`2`)], [result(`2`), result(`1`), result(`known`)]);
+    expect(rest.own.slice(1)).toMatchObject([{call: `y`}, {call: `x`}, {call: `known`}]);
   });
 
   it(`keeps of a compaction what is the parent's`, async () => {
