@@ -7,7 +7,7 @@ import type {Behind}                    from '../restore/behind.ts';
 import {byPrefix, looksLikeId, storedSessions} from '../restore/choose.ts';
 import type {StoredSession}             from '../restore/choose.ts';
 import type {SessionStore}              from '../store/index.ts';
-import {commitLog, isRevision}          from '../store/log.ts';
+import {commitLog, isRevision, resolveCommit} from '../store/log.ts';
 import type {LoggedCommit}              from '../store/log.ts';
 import type {Project}                   from '../sync/project.ts';
 import {age}                            from '../terminal/age.ts';
@@ -17,6 +17,7 @@ import {BaseCommand, CommandError}      from './Base.ts';
 import {describeTie, tieData}           from './support/behind.ts';
 import {legsWithCommits}                from './support/legs.ts';
 import {chooseSession, knownSessions}   from './support/overview.ts';
+import {shortIds}                       from './support/shortIds.ts';
 
 const DEFAULT_MAX = 50;
 const MOST_MAX    = 10_000;
@@ -38,9 +39,13 @@ export class LogCommand extends BaseCommand {
 
       - \`squash\`: it has lines of a commit that the session made, together with others: squashed, fixed up
 
+      - \`split\`: it has a part of a commit that the session made, and that was taken apart
+
       - \`edits\`: it has lines that the session wrote, and a person committed later
 
-      A tie with \`?\` is a guess: the session was at work when the commit was made in its working tree.
+      - \`left\`: it commits, by hand, files that were changed and not committed when the session stopped
+
+      A tie with \`?\` is a guess: the session was at work when the commit was made in its working tree, or left its files.
 
       Takes revisions, ranges and paths as git does (\`main..feature\`, \`src/cart.js\`); a path that is also the name of a
       revision is written with \`./\`. Without one: the newest ${DEFAULT_MAX} commits of HEAD. Commits without a session are
@@ -64,30 +69,37 @@ export class LogCommand extends BaseCommand {
       return await this.legs(project, store, session);
 
     const max = this.limit();
+    if (revisions.length === 0 && await resolveCommit(project.repository, this.context.machine.env, `HEAD`) === null) {
+      this.say(`There is no commit here yet.`);
+      return this.done({commits: [], others: 0, more: false, unread: 0, problems});
+    }
     const commits = await commitLog(project.repository, this.context.machine.env, {revisions: revisions.length > 0 ? revisions : [`HEAD`], paths, max: max + 1});
     const cut = commits.splice(max).length > 0;
-    const behind = await new SessionsBehind(project, store, sessions).of(commits);
-    const shown = commits.filter(({commit}) => this.all || behind.get(commit)!.length > 0);
+    const {ties, unread} = await new SessionsBehind(project, store, sessions).of(commits);
+    const shown = commits.filter(({commit}) => this.all || ties.get(commit)!.length > 0);
+    const ids = shortIds([...sessions, ...[...ties.values()].flat()].map(one => one.session));
     for (const commit of shown)
-      this.draw(commit, behind.get(commit.commit)!);
+      this.draw(commit, ties.get(commit.commit)!, ids);
     const others = commits.length - shown.length;
     if (shown.length === 0)
       this.say(`None of ${commits.length} commits has a session that is known here. \`session-sync pull\` fetches those of others.`);
     else if (others > 0)
       this.say(`${others} of ${commits.length} commits without a session were left out (--all-commits).`);
+    if (unread.length > 0)
+      this.warn(`${unread.length} of ${commits.length} commits could not be compared with what sessions made: their files are not in this clone. \`git backfill\`, or \`git log -p\`, fetches them.`);
     if (cut)
       this.say(`There are older ones: -n ${max * 2}`);
     for (const problem of problems)
       this.warn(`${problem.ref} was left out: ${problem.message}`);
     return this.done({
-      commits: shown.map(({commit, subject, author, date}) => ({commit, subject, author, date, sessions: behind.get(commit)!.map(tieData)})), others, more: cut, problems,
+      commits: shown.map(({commit, subject, author, date}) => ({commit, subject, author, date, sessions: ties.get(commit)!.map(tieData)})), others, more: cut, unread: unread.length, problems,
     });
   }
 
-  private draw({commit, subject, author, date}: LoggedCommit, behind: Array<Behind>) {
+  private draw({commit, subject, author, date}: LoggedCommit, behind: Array<Behind>, ids: Map<string, string>) {
     this.say(`${commit.slice(0, 10)}  ${safe(subject, {width: 70})}  (${safe(author.name, {width: 24})}, ${age(date, this.context.now().getTime())})`);
     for (const tie of behind)
-      this.say(`  ${describeTie(tie, this.context.now().getTime())}`);
+      this.say(`  ${describeTie(tie, this.context.now().getTime(), ids)}`);
   }
 
   private async legs(project: Project, store: SessionStore, session: string) {

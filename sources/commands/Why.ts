@@ -9,6 +9,7 @@ import {safe}                           from '../terminal/safe.ts';
 import {BaseCommand}                    from './Base.ts';
 import {describeTie, tieData}           from './support/behind.ts';
 import {linesToBlame}                   from './support/blame.ts';
+import {shortIds}                       from './support/shortIds.ts';
 
 /** Characters of a prompt that are shown; `show --text` has the rest. */
 const SHOWN_PROMPT = 600;
@@ -25,6 +26,8 @@ export class WhyCommand extends BaseCommand {
       lines are followed, and so are renamed files and commits that were squashed, rebased or amended. What is not
       committed yet is looked for in the sessions of this clone.
 
+      \`edits?\` and the like: the session has to do with the commit, but no call of it shows this line.
+
       The numbers are those of \`show --text\` and \`restore --at\`. Exit code 1: no session is known for one of the lines.
     `,
     examples: [[`Who wrote this line, and why?`, `$0 why src/cart.js:12`], [`A range`, `$0 why src/cart.js:12-30`], [`As it was in a release`, `$0 why src/cart.js:12 --rev v1.0`]],
@@ -39,8 +42,9 @@ export class WhyCommand extends BaseCommand {
     const {file, lines} = await linesToBlame(project, this.context.cwd, this.place, this.revision);
     const {sessions, problems} = await storedSessions(store);
     const explained = await explainLines(project, store, sessions, lines, file);
+    const ids = shortIds([...sessions, ...explained.flatMap(({behind}) => behind)].map(({session}) => session));
     for (const group of grouped(explained))
-      this.draw(file, group);
+      this.draw(file, group, ids);
     for (const problem of problems)
       this.warn(`${problem.ref} was left out: ${problem.message}`);
     return this.done({file, lines: explained.map(({tie, commit, behind, ...line}) => ({
@@ -49,29 +53,29 @@ export class WhyCommand extends BaseCommand {
     }))}, explained.every(({tie}) => tie?.stored !== undefined) ? 0 : 1);
   }
 
-  private draw(file: string, group: [Explained, ...Array<Explained>]) {
-    const [{line, commit, tie, behind, writer, prompt, owner}] = group;
+  private draw(file: string, group: [Explained, ...Array<Explained>], ids: Map<string, string>) {
+    const [{line, commit, cut, tie, behind, writer, prompt, owner}] = group;
     const now = this.context.now().getTime();
     const last = group.at(-1)!.line;
     this.say(`${safe(file)}:${line}${last > line ? `-${last}` : ``}`);
     for (const {text} of group)
       this.say(`  | ${safe(text.replaceAll(`\t`, `    `), {multiline: true, width: 160})}`);
-    this.field(`commit`, commit === null ? `not committed yet` : `${commit.commit.slice(0, 10)}  ${safe(commit.subject, {width: 70})}  (${safe(commit.author.name, {width: 24})}, ${age(commit.date, now)})`);
+    this.field(`commit`, commit === null ? `not committed yet` : `${commit.commit.slice(0, 10)}${cut === true ? ` or one before it, which this shallow clone has not got` : ``}  ${safe(commit.subject, {width: 70})}  (${safe(commit.author.name, {width: 24})}, ${age(commit.date, now)})`);
     if (tie === undefined) {
-      this.field(`session`, commit === null ? `none of this clone has a call that wrote it, as far as they are kept: \`session-sync sync\` keeps the rest` : `none that is known here is behind this commit; \`session-sync pull\` fetches those of others`);
+      this.field(`session`, commit === null ? `none of this clone has a call that wrote it, as far as they are kept: \`session-sync sync\` keeps the rest` : cut === true ? `none that is known here has a call that wrote it; \`git fetch --unshallow\` brings the commit` : `none that is known here is behind this commit; \`session-sync pull\` fetches those of others`);
       return;
     }
-    this.field(`session`, describeTie(tie, now));
+    this.field(`session`, describeTie(tie, now, ids));
     for (const other of behind.filter(({session}) => session !== tie.session))
-      this.field(`also`, describeTie(other, now));
+      this.field(`also`, describeTie(other, now, ids));
     if (tie.stored === undefined)
       return;
     if (prompt !== undefined)
       this.field(`prompt`, `${prompt.stream === `main` ? `` : `${prompt.stream} `}${prompt.record}  > ${shorten(prompt.text)}`);
-    this.field(`call`, writer === undefined ? `none of its calls shows the line: the prompt is the one before the commit` : `${writer.stream === `main` ? `` : `${safe(writer.stream)} `}${writer.record}  [${safe(writer.name, {width: 60})}]${MATCH[writer.match]}`);
+    this.field(`call`, writer === undefined ? prompt === undefined ? `none of its calls shows the line: a command of it may have written it, or somebody by hand` : `none of its calls shows the line: the prompt is the one before the commit` : `${writer.stream === `main` ? `` : `${safe(writer.stream)} `}${writer.record}  [${safe(writer.name, {width: 60})}]${MATCH[writer.match]}${writer.path === undefined ? `` : ` (into ${safe(writer.path, {width: 80})})`}`);
     if (owner !== undefined && owner !== tie.session)
-      this.field(`written in`, `${owner.slice(0, 8)}, which it goes on from`);
-    const id = tie.session.slice(0, 8);
+      this.field(`written in`, `${ids.get(owner) ?? owner.slice(0, 8)}, which it goes on from`);
+    const id = ids.get(tie.session) ?? tie.session;
     this.field(`more`, `session-sync show ${id} --text${writer !== undefined && writer.stream === `main` ? `; session-sync restore ${id} --at ${writer.record}` : ``}`);
   }
 
@@ -80,7 +84,7 @@ export class WhyCommand extends BaseCommand {
   }
 }
 
-const MATCH = {exact: ``, trimmed: ` (but for white space)`, loose: ` (has the line in its arguments)`};
+const MATCH = {exact: ``, trimmed: ` (but for white space)`, part: ` (a part of the line)`, elsewhere: ``, loose: ` (has the line in its arguments)`};
 
 /** Lines one after the other that the same call wrote. */
 function grouped(lines: Array<Explained>): Array<[Explained, ...Array<Explained>]> {

@@ -7,7 +7,12 @@ export type Written = {
   removed: Array<string>;
   /** `added` is the whole file, whatever of it was there before. */
   whole?: boolean;
+  /** Of a text that was put in place of another one: its outer lines, which may be only a part of what is a line then. */
+  parts?: Array<LinePart>;
 };
+
+/** `is`: how the line that it became a part of goes on from there. */
+export type LinePart = {text: string; is: `within` | `end` | `begin`};
 
 /** More lines than this of one text are no work of a model. */
 const MOST_LINES = 20_000;
@@ -25,7 +30,18 @@ function byCall(record: CallRecord): Array<Written> {
   if (record.tool !== `edit`)
     return [];
   const {path, edits} = record.args;
-  return [{path, added: edits.flatMap(edit => without(linesOf(edit.new), linesOf(edit.old))), removed: edits.flatMap(edit => without(linesOf(edit.old), linesOf(edit.new)))}];
+  return [{
+    path, added: edits.flatMap(edit => without(linesOf(edit.new), linesOf(edit.old))),
+    removed: edits.flatMap(edit => without(linesOf(edit.old), linesOf(edit.new))),
+    parts: edits.flatMap(edit => partsOf(edit.new, edit.old)),
+  }];
+}
+
+function partsOf(text: string, former: string): Array<LinePart> {
+  const lines = text.split(/\r?\n/, MOST_LINES);
+  const known = new Set(linesOf(former));
+  const outer: Array<LinePart> = lines.length === 1 ? [{text, is: `within`}] : [{text: lines[0]!, is: `end`}, {text: lines.at(-1)!, is: `begin`}];
+  return outer.filter(part => part.text.trim() !== `` && !known.has(part.text));
 }
 
 function byPatch({path, change, diff, content}: FilePatch): Written {

@@ -5,7 +5,7 @@ import {here}                        from '../store/facts.ts';
 import {runGit}                      from '../store/git.ts';
 import type {SessionStore}           from '../store/index.ts';
 import type {LoggedCommit}           from '../store/log.ts';
-import {MARK_LENGTH}                 from '../store/marks.ts';
+import {MARK_LENGTH, marksOf, splitMarks} from '../store/marks.ts';
 import {changesOf}                   from '../store/produced.ts';
 import type {Change}                 from '../store/produced.ts';
 import type {Project}                from '../sync/project.ts';
@@ -16,10 +16,10 @@ import type {Stored}                 from './history.ts';
 
 /**
  * What ties a commit to a session, the strongest first: its message names it; the session noted it; it changes the same as
- * one that the session noted (rebased, amended, picked); it holds one together with others; it has lines that the session
- * wrote.
+ * one that the session noted (rebased, amended, picked); it holds one together with others; it is a part of one; it has
+ * lines that the session wrote; it commits files that were changed, and not committed, when the session stopped.
  */
-export const HOW = [`trailer`, `commit`, `patch`, `squash`, `edits`] as const;
+export const HOW = [`trailer`, `commit`, `patch`, `squash`, `split`, `edits`, `left`] as const;
 export type How = typeof HOW[number];
 
 export type Behind = {
@@ -27,18 +27,24 @@ export type Behind = {
   /** Absent: the session is not known here. */
   stored?: Stored;
   how: How;
-  /** Only the time speaks for it: the session was at work then. */
+  /** A guess: the session was at work then, or had the same files in hand. */
   maybe?: true;
   /** The commit that the session noted, where it is another one, or the same. */
   produced?: Produced;
+  /** All those that tie it: a squash may hold several. */
+  noted: Array<Produced>;
 };
 
 type Entry = {stored: Stored; produced: Produced};
 
-/** A squash has half the lines of a commit that it holds, or more: others may have changed the rest of them. */
+/** A squash has half the lines of a commit that it holds, or more: others may have changed the rest of them. Of what was split, each has so many of its own. */
 const SHARE = 0.5;
+/** One line alone two people may have written. */
+const FEWEST = 2;
 /** Clocks of two machines. */
 const SKEW_S = 600;
+/** Clocks of one session and of who commits its lines. */
+const CLOCKS_S = 60;
 /** Sessions whose records are read to see whether a commit has their lines; for all commits, and for one. */
 const MOST_READ = 20;
 const MOST_READ_EACH = 3;
@@ -50,6 +56,7 @@ export class SessionsBehind {
   private readonly byCommit = new Map<string, Array<Entry>>();
   private readonly byPatch = new Map<string, Array<Entry>>();
   private readonly byFile = new Map<string, Array<Stored>>();
+  private readonly byBase = new Map<string, Array<Stored>>();
   private readonly entries: Array<Entry> = [];
   private readonly evidence = new Map<Stored, Promise<Evidence>>();
   private readonly ancestors = new Map<string, Promise<boolean>>();
@@ -59,6 +66,8 @@ export class SessionsBehind {
       this.byId.set(session, newest);
       for (const file of newest.header.edited?.files ?? [])
         add(this.byFile, file, newest);
+      if (newest.header.commit !== undefined && newest.header.changes !== undefined)
+        add(this.byBase, newest.header.commit, newest);
       for (const stored of [newest, ...others]) {
         for (const produced of stored.header.produced ?? []) {
           const entry = {stored, produced};
@@ -71,58 +80,88 @@ export class SessionsBehind {
     }
   }
 
-  /** The sessions behind each of the commits, the surest first. */
-  async of(commits: Array<LoggedCommit>): Promise<Map<string, Array<Behind>>> {
+  /**
+   * The sessions behind each of the commits, the surest first. `unread`: commits that could not be compared, since a partial
+   * clone has not got their files; `fetch` gets them.
+   */
+  async of(commits: Array<LoggedCommit>, {fetch = false}: {fetch?: boolean} = {}): Promise<{ties: Map<string, Array<Behind>>; unread: Array<string>}> {
     const {repository, machine} = this.project;
-    const isTied = this.entries.length > 0 || this.byFile.size > 0;
-    const changes = isTied ? await changesOf(repository, machine.env, commits.filter(({parents}) => parents.length < 2).map(({commit}) => commit)) : new Map<string, Change>();
-    const squashed = await this.squashed(commits, changes);
-    const found = new Map<string, Array<Behind>>();
+    const isTied = this.entries.length > 0 || this.byFile.size > 0 || this.byBase.size > 0;
+    const wanted = isTied ? commits.filter(({parents}) => parents.length < 2).map(({commit}) => commit) : [];
+    const {changes, unread} = await changesOf(repository, machine.env, wanted, {fetch});
+    const held = await this.held(commits, changes);
+    const ties = new Map<string, Array<Behind>>();
     for (const commit of commits) {
+      const change = changes.get(commit.commit);
+      const same = change?.patch === undefined ? [] : this.byPatch.get(change.patch) ?? [];
       const behind = strongest([
         ...this.named(commit),
         ...(this.byCommit.get(commit.commit) ?? []).map(entry => tie(`commit`, entry)),
-        ...(this.byPatch.get(changes.get(commit.commit)?.patch ?? ``) ?? []).map(entry => tie(`patch`, entry)),
-        ...(squashed.get(commit.commit) ?? []).map(entry => tie(`squash`, entry)),
+        ...(await this.followed(same, commit)).map(entry => tie(`patch`, entry)),
+        ...(held.get(commit.commit) ?? []).map(({how, entry}) => tie(how, entry)),
       ]);
-      const change = changes.get(commit.commit);
       if (change !== undefined && behind.every(({maybe}) => maybe === true))
         behind.unshift(...await this.written(commit, change));
-      found.set(commit.commit, strongest(behind));
+      if (change !== undefined && behind.length === 0)
+        behind.push(...this.left(commit, change));
+      ties.set(commit.commit, strongest(behind));
     }
-    return found;
+    return {ties, unread};
   }
 
   private named({trailers}: LoggedCommit): Array<Behind> {
     return trailers.map(value => value.toLowerCase()).filter(isSafeId).map(session => {
       const stored = this.byId.get(session);
-      return {session, how: `trailer`, ...stored !== undefined ? {stored} : {}};
+      return {session, how: `trailer`, noted: [], ...stored !== undefined ? {stored} : {}};
     });
   }
 
-  /** Commits of sessions whose lines stand in another commit, that is none of those that came after them. */
-  private async squashed(commits: Array<LoggedCommit>, changes: Map<string, Change>): Promise<Map<string, Array<Entry>>> {
+  /** Commits of sessions that another commit holds, or is a part of. */
+  private async held(commits: Array<LoggedCommit>, changes: Map<string, Change>): Promise<Map<string, Array<{how: How; entry: Entry}>>> {
     const byMark = new Map<string, Array<number>>();
+    const telling = commits.map(({commit}) => new Set(changes.has(commit) ? marksOf(changes.get(commit)!.marks) : []));
     for (const [index, {commit}] of commits.entries()) {
       const marks = changes.get(commit)?.marks;
       for (const mark of marks === undefined ? [] : [...marks.telling, ...marks.common])
         add(byMark, mark, index);
     }
-    const found = new Map<string, Array<Entry>>();
+    const found = new Map<string, Array<{how: How; entry: Entry}>>();
     for (const entry of this.entries) {
-      const {lines = ``, commit, patch, time} = entry.produced;
-      const counts = new Map<number, number>();
-      for (let at = 0; at < lines.length; at += MARK_LENGTH)
-        for (const index of byMark.get(lines.slice(at, at + MARK_LENGTH)) ?? [])
-          counts.set(index, (counts.get(index) ?? 0) + 1);
+      const {lines = ``, commit, patch} = entry.produced;
+      const counts = new Map<number, {all: number; telling: number}>();
+      for (const mark of new Set(splitMarks(lines))) {
+        for (const index of byMark.get(mark) ?? []) {
+          const {all, telling: own} = counts.get(index) ?? {all: 0, telling: 0};
+          counts.set(index, {all: all + 1, telling: own + Number(telling[index]!.has(mark))});
+        }
+      }
       for (const [index, count] of counts) {
         const other = commits[index]!;
-        if (count >= SHARE * lines.length / MARK_LENGTH && other.commit !== commit && changes.get(other.commit)?.patch !== patch
-          && (time === undefined || Date.parse(time) / 1000 <= other.committed + SKEW_S) && !await this.isBefore(commit, other.commit))
-          add(found, other.commit, entry);
+        const how = count.all >= SHARE * lines.length / MARK_LENGTH ? `squash` : count.telling >= Math.max(FEWEST, SHARE * telling[index]!.size) ? `split` : null;
+        if (how !== null && other.commit !== commit && changes.get(other.commit)?.patch !== patch && await this.follows(other, entry) && !await this.isBefore(commit, other.commit))
+          add(found, other.commit, {how, entry});
       }
     }
     return found;
+  }
+
+  private async followed(entries: Array<Entry>, commit: LoggedCommit): Promise<Array<Entry>> {
+    const found: Array<Entry> = [];
+    for (const entry of entries)
+      if (await this.follows(commit, entry))
+        found.push(entry);
+    return found;
+  }
+
+  /** Can a commit have come of what a session made? Not if it was there before: the session may have repeated it. */
+  private async follows(other: LoggedCommit, {stored, produced}: Entry): Promise<boolean> {
+    const made = Date.parse(produced.time ?? ``) / 1000;
+    if (Number.isNaN(made) || made < other.committed)
+      return true;
+    const author = stored.header.author?.email;
+    if (made > other.committed + SKEW_S || made > other.committed && author !== undefined && author !== other.author.email)
+      return false;
+    return !await this.isBefore(other.commit, produced.commit);
   }
 
   private async isBefore(commit: string, other: string): Promise<boolean> {
@@ -147,10 +186,21 @@ export class SessionsBehind {
         break;
       const evidence = this.evidence.get(stored) ?? this.read(stored);
       this.evidence.set(stored, evidence);
-      if ((await evidence).hasLines(change.marks))
-        found.push({session: stored.session, stored, how: `edits`});
+      if ((await evidence).hasLines(change.marks, committed + CLOCKS_S))
+        found.push({session: stored.session, stored, how: `edits`, noted: []});
     }
     return found;
+  }
+
+  /**
+   * Sessions that stopped at the parent of the commit, with its files changed in their working tree: what commands wrote is
+   * in no call that tells its lines, and who commits it by hand does so when nobody watches any more.
+   */
+  private left({parents, author, committed}: LoggedCommit, {files}: Change): Array<Behind> {
+    return (this.byBase.get(parents[0] ?? ``) ?? []).filter(({header}) => {
+      const changed = new Set(header.changes!.files);
+      return header.author?.email === author.email && Date.parse(header.updated ?? ``) / 1000 <= committed + CLOCKS_S && files.filter(file => changed.has(file)).length >= SHARE * files.length;
+    }).map(stored => ({session: stored.session, stored, how: `left`, maybe: true, noted: []}));
   }
 
   private async read(stored: Stored): Promise<Evidence> {
@@ -174,13 +224,14 @@ export function localRoots({root, machine}: Project, {header}: Stored) {
 }
 
 function tie(how: How, {stored, produced}: Entry): Behind {
-  return {session: stored.session, stored, how, produced, ...produced.by === `time` ? {maybe: true} : {}};
+  return {session: stored.session, stored, how, produced, noted: [produced], ...produced.by === `time` ? {maybe: true} : {}};
 }
 
 /** Each session once, by the surest that ties it; guesses only where there is nothing surer. */
 function strongest(all: Array<Behind>): Array<Behind> {
   const sorted = all.sort((a, b) => Number(a.maybe ?? false) - Number(b.maybe ?? false) || HOW.indexOf(a.how) - HOW.indexOf(b.how));
-  const each = sorted.filter(({session}, index) => sorted.findIndex(other => other.session === session) === index);
+  const each = sorted.filter(({session}, index) => sorted.findIndex(other => other.session === session) === index)
+    .map(one => ({...one, noted: [...new Set(sorted.filter(other => other.session === one.session && other.maybe === one.maybe).flatMap(({noted}) => noted))]}));
   const sure = each.filter(({maybe}) => maybe !== true);
   return sure.length > 0 ? sure : each;
 }

@@ -1,14 +1,20 @@
 import path                                    from 'node:path';
 
-import type {Json, NeutralRecord}              from '../interchange/index.ts';
+import type {CallRecord, Json, NeutralRecord, ResultRecord} from '../interchange/index.ts';
 import {writtenBy}                             from '../interchange/written.ts';
-import {hasMark, joinMarks, marksOf, markLines, noMarks, splitMarks} from './marks.ts';
+import {joinMarks, marksOf, markLines, noMarks, splitMarks} from './marks.ts';
 import type {LineMarks}                        from './marks.ts';
 
 /** A call that makes commits. Times in seconds; `commits` are the (short) names that it printed. */
 type CommitCall = {call: string; from: number; to?: number; commits: Array<string>};
 
-type Saved = {calls: Array<CommitCall>; telling: string; common: string; files: Array<string>; active: Array<[number, number]>; cwd?: string};
+/** `tellingAt`, `commonAt`: the time of so many marks, one after the other; absent in what earlier versions saved. */
+type Saved = {
+  calls: Array<CommitCall>; telling: string; tellingAt?: Array<[number, number]>; common: string; commonAt?: Array<[number, number]>;
+  files: Array<string>; active: Array<[number, number]>; cwd?: string;
+};
+/** When each mark was made first. */
+type TimedMarks = Map<string, number>;
 
 const MOST_CALLS   = 100;
 const MOST_MARKS   = 5000;
@@ -21,7 +27,7 @@ const PAUSE_S      = 600;
 /** A clock's second, and what passes between a call's record and its process. */
 const SLACK_S      = 2;
 
-const COMMITS = /\bgit(?:\s+-[cC]\s+\S+|\s+-\S+)*\s+(?:commit|merge|rebase|cherry-pick|revert|am|pull)\b/;
+const COMMITS = /\bgit(?:\s+-[cC]\s+(?:"[^"\n]*"|'[^'\n]*'|[^\s"']\S*)|\s+-(?![cC]\s)\S+)*\s+(?:commit|merge|rebase|cherry-pick|revert|am|pull)\b/;
 /** `[main 1a2b3c4] subject`, `[main (root-commit) 1a2b3c4]`, `[detached HEAD 1a2b3c4]`. */
 const PRINTED = /^\[[^\]\n]{1,300}? ([0-9a-f]{7,64})\] /gm;
 
@@ -31,7 +37,10 @@ const PRINTED = /^\[[^\]\n]{1,300}? ([0-9a-f]{7,64})\] /gm;
  */
 export class Evidence {
   private readonly calls = new Map<string, CommitCall>();
-  private readonly marks: LineMarks = noMarks();
+  private telling: TimedMarks = new Map();
+  private common: TimedMarks = new Map();
+  /** What calls without a result have brought in: some do not do what they were asked for. */
+  private readonly open = new Map<string, {telling: Array<string>; common: Array<string>; files: Array<string>; whole: boolean}>();
   private readonly paths = new Set<string>();
   private readonly active: Array<[number, number]> = [];
   private readonly cwd = new Map<string, string>();
@@ -43,8 +52,8 @@ export class Evidence {
       return;
     for (const call of known.calls)
       this.calls.set(call.call, call);
-    this.marks.telling = new Set(splitMarks(known.telling));
-    this.marks.common = new Set(splitMarks(known.common));
+    this.telling = timed(known.telling, known.tellingAt);
+    this.common = timed(known.common, known.commonAt);
     this.paths = new Set(known.files);
     this.active = known.active;
     if (known.cwd !== undefined)
@@ -54,7 +63,7 @@ export class Evidence {
   save(): Json {
     const cwd = this.cwd.get(`main`);
     return {
-      calls: [...this.calls.values()], telling: joinMarks([...this.marks.telling]), common: joinMarks([...this.marks.common]),
+      calls: [...this.calls.values()], telling: joinMarks([...this.telling.keys()]), tellingAt: lengths(this.telling), common: joinMarks([...this.common.keys()]), commonAt: lengths(this.common),
       files: [...this.paths], active: this.active, ...cwd !== undefined ? {cwd} : {},
     } satisfies Saved as unknown as Json;
   }
@@ -78,10 +87,12 @@ export class Evidence {
       const text = record.content.map(part => part.type === `text` ? part.text : ``).join(`\n`);
       open.commits = [...text.matchAll(PRINTED)].slice(0, 50).map(([, commit]) => commit!);
     }
+    if (record.kind === `result`)
+      this.settle(record);
     if (record.kind === `call` || record.kind === `result`)
-      this.write(stream, record);
+      this.write(stream, record, Number.isNaN(time) ? this.active.at(-1)?.[1] ?? 0 : time);
 
-    for (const [set, most] of [[this.calls, MOST_CALLS], [this.marks.telling, MOST_MARKS], [this.marks.common, MOST_MARKS], [this.paths, MOST_FILES]] as const)
+    for (const [set, most] of [[this.calls, MOST_CALLS], [this.open, MOST_CALLS], [this.telling, MOST_MARKS], [this.common, MOST_MARKS], [this.paths, MOST_FILES]] as const)
       forget(set, most);
   }
 
@@ -102,9 +113,9 @@ export class Evidence {
       : time >= from - SLACK_S && time <= (to ?? from + PAUSE_S) + SLACK_S);
   }
 
-  /** The commit has lines that the session wrote. */
-  hasLines(marks: LineMarks) {
-    return marksOf(marks).some(mark => hasMark(this.marks, mark));
+  /** The commit has lines that the session wrote, before a time in seconds: who wrote them after may have them from there. */
+  hasLines(marks: LineMarks, until = Infinity) {
+    return marksOf(marks).some(mark => (this.telling.get(mark) ?? this.common.get(mark) ?? Infinity) <= until);
   }
 
   wasAtWork(time: number) {
@@ -123,21 +134,62 @@ export class Evidence {
     }
   }
 
-  private write(stream: string, record: NeutralRecord) {
-    for (const {path: given, added, removed} of writtenBy(record)) {
+  private write(stream: string, record: CallRecord | ResultRecord, time: number) {
+    const fresh = {telling: [] as Array<string>, common: [] as Array<string>, files: [] as Array<string>, whole: false};
+    for (const {path: given, added, removed, whole} of writtenBy(record)) {
       const file = relativePath(given, this.cwd.get(stream) ?? this.cwd.get(`main`), this.folders());
       if (file === null)
         continue;
-      this.paths.delete(file);
+      if (!this.paths.delete(file))
+        fresh.files.push(file);
       this.paths.add(file);
+      fresh.whole ||= whole === true;
       const marks = noMarks();
       markLines(marks, file, {added, removed}, MOST_LINES);
-      for (const mark of marks.telling)
-        this.marks.telling.add(mark);
-      for (const mark of marks.common)
-        this.marks.common.add(mark);
+      for (const kind of [`telling`, `common`] as const) {
+        for (const mark of marks[kind]) {
+          const first = this[kind].get(mark);
+          if (first === undefined)
+            fresh[kind].push(mark);
+          this[kind].set(mark, Math.min(time, first ?? time));
+        }
+      }
     }
+    if (record.kind === `call` && fresh.telling.length + fresh.common.length + fresh.files.length > 0)
+      this.open.set(record.call, fresh);
   }
+
+  /** A call that failed wrote nothing; and what the tool says that it changed is surer than a whole file. */
+  private settle(record: ResultRecord) {
+    const fresh = this.open.get(record.call);
+    this.open.delete(record.call);
+    const failed = record.error === true || record.denied === true;
+    if (fresh === undefined || !failed && !(fresh.whole && record.patch?.some(({diff}) => diff !== undefined) === true))
+      return;
+    for (const kind of [`telling`, `common`] as const)
+      for (const mark of fresh[kind])
+        this[kind].delete(mark);
+    for (const file of failed ? fresh.files : [])
+      this.paths.delete(file);
+  }
+}
+
+function timed(marks: string, runs: Saved[`tellingAt`] = []): TimedMarks {
+  const times = runs.flatMap(([time, count]) => Array.from({length: count}, () => time));
+  return new Map(splitMarks(marks).map((mark, index) => [mark, times[index] ?? 0]));
+}
+
+/** Equal times that follow one another, with their number. */
+function lengths(marks: TimedMarks): Array<[number, number]> {
+  const runs: Array<[number, number]> = [];
+  for (const time of marks.values()) {
+    const last = runs.at(-1);
+    if (last?.[0] === time)
+      last[1] += 1;
+    else
+      runs.push([time, 1]);
+  }
+  return runs;
 }
 
 function makesCommits(record: NeutralRecord) {

@@ -1,3 +1,6 @@
+import {readFile}                           from 'node:fs/promises';
+import path                                 from 'node:path';
+
 import {git, gitError, cleanText, runGit, stripControl} from './git.ts';
 import type {MachineEnv}                    from './git.ts';
 import {OBJECT_ID}                          from './layout.ts';
@@ -68,6 +71,12 @@ export async function gitState(repo: Repository, env: MachineEnv, known?: GitSta
     state.origin = publicUrl(url);
 
   return state;
+}
+
+/** Commits whose parents a shallow clone has not got: what they changed cannot be told, they look like the beginning of all. */
+export async function shallowCommits(repo: Repository): Promise<Set<string>> {
+  const text = repo.shallow ? await readFile(path.join(repo.commonDir, `shallow`), `utf8`).catch(() => ``) : ``;
+  return new Set(text.split(`\n`).filter(name => OBJECT_ID.test(name)));
 }
 
 /** A value of git's configuration here; null where it is not set. */

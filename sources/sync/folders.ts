@@ -1,7 +1,8 @@
-import {readdir}                  from 'node:fs/promises';
+import {readdir, realpath}        from 'node:fs/promises';
 import path                       from 'node:path';
 
 import {stableJson}               from '../interchange/index.ts';
+import type {Repository}          from '../store/types.ts';
 import {isGone, readIfThere, writeAtomic} from '../system/files.ts';
 
 import type {Project}             from './project.ts';
@@ -35,6 +36,22 @@ export async function currentFolders({repository}: Pick<Project, `repository`>):
   if (workTree !== null && !folders.has(workTree))
     folders.set(workTree, {folder: workTree, ...path.dirname(gitDir) === worktrees ? {worktree: path.basename(gitDir)} : {}});
   return [...folders.values()].sort((a, b) => a.folder < b.folder ? -1 : 1);
+}
+
+/**
+ * The repository as the working tree that holds a folder sees it, with that one's HEAD, index and reflog: one worker serves
+ * the sessions of all of them. One tree may lie within another. What lies in none is told of the tree that we were started in.
+ */
+export async function repositoryAt(project: Pick<Project, `repository`>, cwd: string | undefined): Promise<Repository> {
+  const {repository} = project;
+  if (cwd === undefined || repository.workTree === null)
+    return repository;
+  const folder  = await realpath(cwd).catch(() => cwd);
+  const holding = (await currentFolders(project)).filter(one => isWithin(folder, one.folder)).sort((a, b) => b.folder.length - a.folder.length)[0];
+  if (holding === undefined || holding.folder === repository.workTree || await isGone(holding.folder))
+    return repository;
+  const gitDir = holding.worktree === undefined ? repository.commonDir : path.join(repository.commonDir, `worktrees`, holding.worktree);
+  return {...repository, workTree: holding.folder, gitDir};
 }
 
 /** The main working folder; null in a bare repository. */

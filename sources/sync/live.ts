@@ -6,7 +6,7 @@ import {tokenizer}                                   from '../interchange/paths.
 import type {Redactor}                               from '../redaction/index.ts';
 import type {SessionStore}                           from '../store/index.ts';
 import type {Snapshot}                               from '../store/index.ts';
-import type {CommitMeta, GitState}                   from '../store/types.ts';
+import type {CommitMeta, GitState, Repository}       from '../store/types.ts';
 import {sizeOf}                                      from '../system/files.ts';
 import {follow}                                      from '../system/follow.ts';
 import type {FollowedLine}                           from '../system/follow.ts';
@@ -16,7 +16,7 @@ import {Continuation}                                from './continuation.ts';
 import {Cursor, isUnchanged}                         from './cursor.ts';
 import {Description, optional}                       from './description.ts';
 import {StoreFeed}                                   from './feed.ts';
-import {projectFolders}                              from './folders.ts';
+import {projectFolders, repositoryAt}                from './folders.ts';
 import {Intent}                                      from './intent.ts';
 import {Mirror, newMirror}                           from './mirror.ts';
 import {originOf}                                    from './origin.ts';
@@ -38,8 +38,8 @@ export type LiveOptions = {
   store: SessionStore | null;
   redactor: Redactor;
   targets: Array<MirrorTarget>;
-  /** Facts about the working tree, taken when a commit is made; `known`: those that the look at its files has brought. */
-  gitState: (known?: GitState) => Promise<GitState>;
+  /** Facts about the session's working tree, taken when a commit is made; `known`: those that the look at its files has brought. */
+  gitState: (repository: Repository, known?: GitState) => Promise<GitState>;
   author: () => Promise<{name: string; email: string}>;
   /** The uncommitted files, where the project wants them kept. */
   snapshot?: () => Promise<Snapshot | null>;
@@ -341,9 +341,11 @@ export class LiveSession {
   }
 
   private async commitMeta(cursors: Array<Cursor>, withTree: boolean): Promise<CommitMeta> {
-    const tree = withTree ? await this.takeTree() : null;
-    const git = await this.options.gitState(tree?.git);
-    const ties = await this.ties.header(await this.feed!.base(), git, this.checkpoint);
+    const repository = await repositoryAt(this.options.project, this.checkpoint.cwd ?? this.options.located.cwd);
+    // Not of the tree around the one that it works in.
+    const tree = withTree && repository.workTree === this.options.project.repository.workTree ? await this.takeTree() : null;
+    const git = await this.options.gitState(repository, tree?.git);
+    const ties = await this.ties.header(await this.feed!.base(), git, {...this.checkpoint, repository});
     return {
       header: {...await this.description.header(git), ...ties},
       streams: Object.fromEntries(cursors.flatMap(cursor => {

@@ -1,9 +1,9 @@
-import {realpath, stat}              from 'node:fs/promises';
+import {stat}                        from 'node:fs/promises';
 import path                          from 'node:path';
 
 import {readIfThere, removeIfThere, sizeOf, writeAtomic} from '../system/files.ts';
 
-import {currentFolders, isWithin}    from './folders.ts';
+import {repositoryAt}                from './folders.ts';
 import type {Project, StatePaths}    from './project.ts';
 
 /** A session at work: when its transcript changed last (seconds since 1970), whether a turn was running then, and its working tree. */
@@ -38,19 +38,10 @@ export async function notePresent(project: Project, {session, transcript, cwd, r
   const before = known.find(one => one.session === session);
   if (before !== undefined && before.running === running && Math.abs(at - before.at) < STEP_S)
     return;
-  const root = await workTreeOf(project, cwd);
+  const root = (await repositoryAt(project, cwd)).workTree ?? project.root;
   const newest = Math.max(at, ...known.map(one => one.at));
   const kept = [...known.filter(one => one !== before), {at, running, session, root}].filter(one => one.at > newest - KEPT_S && !one.root.includes(`\n`));
   await writeAtomic(file, kept.sort((a, b) => a.at - b.at).map(one => `${one.at} ${one.running ? `running` : `idle`} ${one.session} ${one.root}\n`).join(``));
-}
-
-/** The working tree of the repository that holds a folder; one may lie within another. */
-async function workTreeOf(project: Project, cwd: string | undefined) {
-  if (cwd === undefined)
-    return project.root;
-  const folder = await realpath(cwd).catch(() => cwd);
-  const holding = (await currentFolders(project)).map(({folder: root}) => root).filter(root => isWithin(folder, root));
-  return holding.reduce((longest, root) => root.length > longest.length ? root : longest, holding[0] ?? project.root);
 }
 
 function parse(text: string): Array<Present> {

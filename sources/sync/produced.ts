@@ -2,7 +2,7 @@ import type {Produced}                        from '../interchange/index.ts';
 import {MARK_LENGTH, joinMarks, marksOf}      from '../store/marks.ts';
 import {changesOf, committedBy, knownCommits, madeHere} from '../store/produced.ts';
 import type {Change, CommitFacts}             from '../store/produced.ts';
-import type {StoredHeader}                    from '../store/types.ts';
+import type {Repository, StoredHeader}        from '../store/types.ts';
 
 import type {Evidence}                        from '../store/evidence.ts';
 import type {Project}                         from './project.ts';
@@ -14,6 +14,8 @@ const MOST_LINES     = 200;
 const MOST_ALL_LINES = 10_000;
 /** A clock's second. */
 const SLACK_S = 2;
+/** Some agents note a call when it is done. */
+const WRITTEN_S = 10;
 
 export type ProducedOptions = {
   project: Project;
@@ -21,8 +23,8 @@ export type ProducedOptions = {
   evidence: Evidence;
 };
 
-/** How the session stands at a commit of it. `base`: what the store has of it. */
-export type ProducedAt = {base: StoredHeader | null; created?: string; updated?: string; branch?: string};
+/** How the session stands at a commit of it. `base`: what the store has of it; `repository`: with its own working tree. */
+export type ProducedAt = {base: StoredHeader | null; repository: Repository; created?: string; updated?: string; branch?: string};
 
 /** Finds out which of the repository's commits a session made, from one sync to the next. */
 export class ProducedCommits {
@@ -32,13 +34,13 @@ export class ProducedCommits {
   constructor(private readonly options: ProducedOptions) {}
 
   /** All that the session is known to have made, oldest first. */
-  async at({base, created, updated, branch}: ProducedAt): Promise<Array<Produced>> {
+  async at({base, repository, created, updated, branch}: ProducedAt): Promise<Array<Produced>> {
     const known = new Map((base?.produced ?? []).map(one => [one.commit, one]));
     const born = seconds(created);
-    if (born === null || this.options.project.repository.workTree === null)
+    if (born === null || repository.workTree === null)
       return [...known.values()];
 
-    const candidates = await this.candidates(born, {base, ...updated !== undefined ? {updated} : {}, ...branch !== undefined ? {branch} : {}});
+    const candidates = await this.candidates(born, {base, repository, ...updated !== undefined ? {updated} : {}, ...branch !== undefined ? {branch} : {}});
     const weighed = candidates.filter(({commit}) => known.get(commit)?.by !== `call`);
     await this.look(weighed.map(({commit}) => commit));
     for (const {commit, committed, time, own, sure} of weighed) {
@@ -51,16 +53,16 @@ export class ProducedCommits {
   }
 
   /**
-   * `own`: not merely moved from elsewhere. `sure`: the time alone says nothing, be it that the session was stored long
+   * `own`: not merely moved from elsewhere, or from somebody else. `sure`: the time alone says nothing, be it that the session was stored long
    * after, or that there is no reflog to tell who made a commit.
    */
-  private async candidates(born: number, {base, updated, branch}: ProducedAt) {
-    const {repository, machine} = this.options.project;
+  private async candidates(born: number, {base, repository, updated, branch}: ProducedAt) {
+    const {machine} = this.options.project;
     // What the last sync could have seen was judged then; an hour more, for clocks and syncs that were killed.
     const since = Math.max(born - SLACK_S, base === null ? 0 : (seconds(base.updated) ?? 0) - 3600);
     const {made, reaches} = await madeHere(repository, machine.env, since);
     const found = made.filter(({committed}) => committed >= born - SLACK_S).map(one => ({
-      ...one, own: one.how === `made` || one.authored >= born - SLACK_S, sure: base === null,
+      ...one, own: one.how === `made` || one.authored >= born - SLACK_S && one.author === one.email, sure: base === null,
     }));
     if (!reaches) {
       const {email} = await this.options.author();
@@ -68,16 +70,16 @@ export class ProducedCommits {
       found.push(...(await committedBy(repository, machine.env, {email, since, until, ...branch !== undefined ? {branch} : {}})).map(asSure));
     }
     const printed = this.options.evidence.printed().filter(name => !found.some(({commit}) => commit.startsWith(name)));
-    found.push(...(await knownCommits(repository, machine.env, printed)).filter(({committed}) => committed >= born - SLACK_S).map(asSure));
+    found.push(...(await knownCommits(repository, machine.env, printed)).filter(({committed}) => committed >= born - SLACK_S).map(one => ({...asSure(one), own: one.author === one.email})));
     return [...new Map(found.map(one => [one.commit, one])).values()].sort((a, b) => a.committed - b.committed || (a.commit < b.commit ? -1 : 1));
   }
 
   private async look(commits: Array<string>) {
     const {repository, machine} = this.options.project;
     const unseen = commits.filter(commit => !this.changes.has(commit));
-    const changes = unseen.length === 0 ? null : await changesOf(repository, machine.env, unseen);
+    const {changes} = await changesOf(repository, machine.env, unseen);
     for (const commit of unseen)
-      this.changes.set(commit, changes!.get(commit) ?? null);
+      this.changes.set(commit, changes.get(commit) ?? null);
   }
 
   private judge({commit, time, own, sure}: {commit: string; time: number; own: boolean; sure: boolean}): Produced[`by`] | null {
@@ -85,7 +87,7 @@ export class ProducedCommits {
     const change = this.changes.get(commit);
     if (own && evidence.hasCall(commit, time))
       return `call`;
-    if (change && evidence.hasLines(change.marks))
+    if (change && evidence.hasLines(change.marks, time + WRITTEN_S))
       return `edits`;
     return own && !sure && evidence.wasAtWork(time) ? `time` : null;
   }

@@ -64,8 +64,8 @@ export function liveOptions(context: SyncContext, {adapter, located, lineage}: F
     store: context.store,
     redactor: context.redactor,
     targets: context.targets.filter(target => target.adapter.id !== adapter.id),
-    gitState: async known => {
-      const {repository, machine: {env}} = project;
+    gitState: async (repository, known) => {
+      const {env} = project.machine;
       const [state, root] = await Promise.all([gitState(repository, env, known), rootCommit(repository, env, rootCommitCache(repository.commonDir))]);
       return {...state, ...root !== undefined ? {rootCommit: root} : {}};
     },

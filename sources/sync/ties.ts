@@ -1,5 +1,5 @@
 import type {Json, NeutralRecord, PathList, SessionHeader} from '../interchange/index.ts';
-import type {GitState, StoredHeader} from '../store/types.ts';
+import type {GitState, Repository, StoredHeader} from '../store/types.ts';
 import {StoreError}                  from '../store/types.ts';
 
 import {Evidence}                    from '../store/evidence.ts';
@@ -35,10 +35,10 @@ export class CodeTies {
     return this.evidence.save();
   }
 
-  /** Fields of the header. A git that fails is no reason not to keep the session: then it is what was known before. */
-  async header(base: StoredHeader | null, git: GitState, at: {created?: string; updated?: string; branch?: string}): Promise<Pick<SessionHeader, `changes` | `edited` | `produced`>> {
-    const {branch = git.branch, ...times} = at;
-    const produced = await this.produced.at({base, ...times, ...branch !== undefined ? {branch} : {}}).catch(error => {
+  /** Fields of the header. `repository`: with the session's own working tree. A git that fails is no reason not to keep the session: then it is what was known before. */
+  async header(base: StoredHeader | null, git: GitState, at: {repository: Repository; created?: string; updated?: string; branch?: string}): Promise<Pick<SessionHeader, `changes` | `edited` | `produced`>> {
+    const {branch = git.branch, repository, created, updated} = at;
+    const produced = await this.produced.at({base, repository, ...created !== undefined ? {created} : {}, ...updated !== undefined ? {updated} : {}, ...branch !== undefined ? {branch} : {}}).catch(error => {
       if (!(error instanceof StoreError))
         throw error;
       return base?.produced ?? [];

@@ -32,7 +32,7 @@ async function world() {
   const store = await freshRepository(place);
   const project = {repository: store.repo, root: place.at(`shop`), machine: {env: place.env}} as unknown as Project;
   const commit = await logged(place);
-  const of = async (...sessions: Array<StoredSession>) => (await new SessionsBehind(project, store, sessions).of([commit])).get(commit.commit)!.map(({session, how, maybe}) => [session, how, maybe]);
+  const of = async (...sessions: Array<StoredSession>) => (await new SessionsBehind(project, store, sessions).of([commit])).ties.get(commit.commit)!.map(({session, how, maybe}) => [session, how, maybe]);
   const elsewhere = (more: Partial<Produced>): Array<Produced> => [{commit: `e`.repeat(40), by: `call`, time: new Date(commit.committed * 1000).toISOString(), ...more}];
   return {commit, of, elsewhere};
 }

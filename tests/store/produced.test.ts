@@ -91,7 +91,7 @@ describe(`what commits change`, () => {
     await place.git(`shop`, `config`, `diff.context`, `0`);
     const [expected] = (await place.git(`shop`, `-c`, `diff.noprefix=false`, `-c`, `diff.context=3`, `log`, `-1`, `-p`)).split(`\n`);
     expect(expected).toContain(one);
-    const change = (await changesOf(repo, place.env, [one, one, `nonsense`])).get(one)!;
+    const change = (await changesOf(repo, place.env, [one, one, `nonsense`])).changes.get(one)!;
     expect(change.files).toEqual([name]);
     const wanted = noMarks();
     markLines(wanted, name, {added: [`export   const shipping = 4;`, `-- not a header`, `++ nor this`], removed: []});
@@ -102,7 +102,7 @@ describe(`what commits change`, () => {
     await place.git(`shop`, `pull`, `-q`, `--rebase`);
     const rebased = (await place.git(`shop`, `rev-parse`, `HEAD`)).trim();
     expect(rebased).not.toBe(one);
-    expect((await changesOf(repo, place.env, [rebased])).get(rebased)).toMatchObject({patch: change.patch, files: [name]});
+    expect((await changesOf(repo, place.env, [rebased])).changes.get(rebased)).toMatchObject({patch: change.patch, files: [name]});
   });
 
   it(`of binary files, modes, merges, empty and first commits`, async () => {
@@ -113,7 +113,7 @@ describe(`what commits change`, () => {
     const mode = await committed(place, `shop`, BEGIN + 1, `-a`);
     const empty = await committed(place, `shop`, BEGIN + 2, `--allow-empty`);
     const first = (await place.git(`shop`, `rev-list`, `--max-parents=0`, `HEAD`)).trim();
-    const changes = await changesOf(repo, place.env, [binary, mode, empty, first]);
+    const {changes} = await changesOf(repo, place.env, [binary, mode, empty, first]);
     expect(changes.get(binary)!.files).toEqual([`a b.bin`, `run.sh`]);
     expect(marksOf(changes.get(binary)!.marks)).toHaveLength(1);
     expect(marksOf(changes.get(mode)!.marks)).toHaveLength(1);

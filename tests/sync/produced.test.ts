@@ -53,7 +53,7 @@ async function makeWorld() {
       sync: async (former?: Array<Produced>): Promise<Array<Produced>> => {
         if (former !== undefined)
           base = {produced: former, updated: iso(updated)} as unknown as StoredHeader;
-        const list = await produced.at({base, created: iso(BEGIN), updated: iso(updated), branch: `main`});
+        const list = await produced.at({base, repository, created: iso(BEGIN), updated: iso(updated), branch: `main`});
         base = {produced: list, updated: iso(updated)} as unknown as StoredHeader;
         return list;
       },

@@ -1,4 +1,4 @@
-import {readFile, realpath, stat}  from 'node:fs/promises';
+import {lstat, readFile, realpath, stat} from 'node:fs/promises';
 import path                        from 'node:path';
 
 import {StoreError}                from '../../store/index.ts';
@@ -34,13 +34,20 @@ export async function linesToBlame(project: Project, cwd: string, given: string,
   if (commit === null)
     throw new CommandError(`BAD_REVISION`, `${safe(revision!)} is no commit that is here.`);
 
+  const inside = await repositoryWithin(repository.workTree, file);
+  if (inside !== null)
+    throw new CommandError(`OUTSIDE`, inside === `.git` ? `${safe(file)} is git's own.` : `${safe(file)} is in ${safe(inside)}, a repository of its own: ask there (cd ${safe(inside)}).`);
+
   const content = commit === undefined ? await contentOf(path.join(repository.workTree, file)) : null;
   if (commit === undefined && content === null)
     throw new CommandError(`NO_SUCH_FILE`, `There is no file ${safe(file)} in the working tree; --rev names a commit that has it.`);
   if (content?.includes(0) === true)
     throw new CommandError(`BINARY_FILE`, `${safe(file)} is binary: it has no lines.`);
   try {
-    return {file, lines: await blame(repository, machine.env, {path: file, from, to, ...commit !== undefined ? {revision: commit} : {}})};
+    const lines = await blame(repository, machine.env, {path: file, from, to, ...commit !== undefined ? {revision: commit} : {}});
+    if (lines.some(({text}) => text.includes(`\0`)))
+      throw new CommandError(`BINARY_FILE`, `${safe(file)} is binary: it has no lines.`);
+    return {file, lines};
   } catch (error) {
     if (!(error instanceof StoreError) || error.code !== `GIT_FAILED`)
       throw error;
@@ -61,6 +68,19 @@ function uncommitted(content: Buffer, file: string, from: number, to: number): A
   if (to > lines.length || content.length === 0)
     throw new CommandError(`NO_SUCH_LINE`, `${safe(file)} has only ${content.length === 0 ? 0 : lines.length} lines.`);
   return lines.slice(from - 1, to).map((text, index) => ({line: from + index, text, commit: null, path: file, number: from + index}));
+}
+
+/** The submodule, or other repository, that a file is in; `.git` for a file of git. */
+async function repositoryWithin(workTree: string, file: string): Promise<string | null> {
+  const folders = file.split(`/`).slice(0, -1);
+  if (folders[0]?.toLowerCase() === `.git`)
+    return `.git`;
+  for (const [index] of folders.entries()) {
+    const folder = folders.slice(0, index + 1).join(`/`);
+    if (await lstat(path.join(workTree, folder, `.git`)).then(() => true, () => false))
+      return folder;
+  }
+  return null;
 }
 
 /** With `/`; null for what is not below the folder, also by another name of it. */
