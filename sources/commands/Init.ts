@@ -39,7 +39,7 @@ export class InitCommand extends BaseCommand {
 
       Sharing by itself is off unless you ask for it here, for this clone alone; \`--no-auto-push\` and so on end it. What you
       choose stands in the clone's own git configuration (\`session-sync.*\`): no file that comes with a clone can choose it.
-      \`--auto-push\` sends sessions after each \`git push\` to their remote, or to where git pushes this project. \`--auto-pull\`
+      \`--auto-push\` sends sessions after each \`git push\` to their remote, or to where git pushes this project, but for a \`--dry-run\`. \`--auto-pull\`
       fetches them after a \`git pull\` that brought something, and after a bare \`git fetch\`, of which git tells nobody, with the next \`list\` or \`restore\`, or when a worker ends. Both run beside
       you, never ask, never hold up git nor make it fail; \`status\` says how it went. \`--remote\` names the git remote that
       sessions go to and come from; with an address it makes one, \`session-sync\`, that plain git never talks to unless

@@ -33,6 +33,36 @@ start() {
   { exec $setsid "$@" 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-; } &
 }
 
+# Finds the push that is being made, from a process that it has started, and fails for one that only tries (--dry-run):
+# git runs the hook for it all the same, and tells it nothing.
+finds_push() {
+  git=$1 above=$1
+  for _ in 1 2 3 4 5 6 7 8; do
+    [ "${above:-0}" -gt 1 ] || return 0
+    if [ -r "/proc/$above/cmdline" ]; then
+      line=" $(tr '\0' ' ' < "/proc/$above/cmdline") " parent=$(sed -n 's/^PPid:[^0-9]*//p' "/proc/$above/status")
+    else
+      line=" $(ps -o args= -p "$above") " parent=$(ps -o ppid= -p "$above")
+    fi
+    case $line in
+      *git*' push '*) break ;;
+    esac
+    above=$((parent)) line=
+  done
+  [ -n "$line" ] || return 0
+  git=$above
+  set -f
+  for word in $line; do
+    case $word in
+      --dr*) return 1 ;;
+      --*) ;;
+      # Short options in one; what follows an `o` is its value.
+      -*) case ${word%%o*} in *n*) return 1 ;; esac ;;
+    esac
+  done
+  set +f
+}
+
 # Where the message says something, the sessions that were at work in this working tree lately are named in a trailer.
 trailer() {
   # A message is bytes, in whatever encoding.
@@ -79,7 +109,7 @@ said() {
 case $name in
   commit-msg) trailer "$1" ;;
   # The user's push goes first: ours begins when that git has ended.
-  pre-push) start push --after "${SESSION_SYNC_GIT:-$PPID}" -- "$1" "$2" ;;
+  pre-push) ! finds_push "${SESSION_SYNC_GIT:-$PPID}" || start push --after "$git" -- "$1" "$2" ;;
   post-merge) start pull ;;
   # `pull --rebase`; an amended commit was not fetched.
   post-rewrite) [ "$1" != rebase ] || start pull ;;

@@ -108,6 +108,36 @@ describe(`init --auto-push`, () => {
     expect(await fs.readFile(path.join(alice.home, `called`), `utf8`)).toBe(`called\n`.repeat(4));
   });
 
+  it(`sends nothing when a push is only tried, however that is written, and what happens after a deletion, of tags, of all`, async () => {
+    const {alice, remote, world, hook} = await kept();
+    await alice.ok(`init`, `--auto-push`);
+    await alice.git(`config`, `alias.try`, `push --dry-run`);
+    for (const args of [[`push`, `--dry-run`, `origin`, `main`], [`push`, `-n`, `origin`, `main:one`], [`push`, `-qn`, `origin`, `main:two`], [`push`, `--dry`, `--all`, `origin`], [`try`, `origin`, `main:three`]])
+      expect(await alice.program(`git`, ...args), args.join(` `)).toMatchObject({exitCode: 0});
+    // As a manager of hooks calls a line that was written by hand.
+    const ours = await fs.readFile(hook, `utf8`);
+    await script(hook, `#!/bin/sh\nsh -c 'h=$(git rev-parse --git-common-dir)/session-sync/git-hook; [ ! -r "$h" ] || sh "$h" pre-push "$@"; :' sh "$@"\n`);
+    expect(await alice.program(`git`, `push`, `--dry-run`, `origin`, `main:four`)).toMatchObject({exitCode: 0});
+    await settled(world);
+    expect([await sent(alice, remote), await outcome(alice, `push`)]).toEqual([[], null]);
+
+    const pending = async () => (await alice.json([`push`, `--dry-run`])).pushed.length;
+    const rides = async (...args: Array<string>) => {
+      await grow(alice, `And ${args.join(` `)}?`);
+      await alice.ok(`sync`);
+      expect(await pending()).toBe(2);
+      expect(await push(alice, ...args), args.join(` `)).toMatchObject({exitCode: 0});
+      await settled(world);
+      expect(await pending(), args.join(` `)).toBe(0);
+    };
+    await rides(`-q`, `origin`, `main:new`);
+    await fs.writeFile(hook, ours);
+    await alice.git(`tag`, `v1`);
+    for (const args of [[`-q`, `origin`, `--delete`, `new`], [`-q`, `--tags`], [`-q`, `-u`, `--all`], [`-q`]])
+      await rides(...args);
+    expect(await sent(alice, remote)).toHaveLength(2);
+  });
+
   it(`works from an editor with a poor PATH, from a worktree, and does nothing where the program is gone`, async () => {
     const {alice, remote, world} = await kept();
     await alice.ok(`init`, `--auto-push`);
