@@ -1,6 +1,7 @@
 import {Command, Option}                     from 'clipanion';
 
 import {agentById}                           from '../agents/index.ts';
+import {Keepsakes}                           from '../restore/keepsakes.ts';
 import {removeRefs, updateIndex}             from '../store/index.ts';
 import type {SessionStore}                   from '../store/index.ts';
 import {inspectMirror}                       from '../sync/inspect.ts';
@@ -28,13 +29,15 @@ export class CleanCommand extends BaseCommand {
 
       Transcripts of the agents are never touched. With \`--mirrors\` the mirrors in other agents go as well, but for those
       that the agent has opened or continued. A session comes back when its transcript grows.
+
+      What \`rewind\` kept before the bound goes as well; where that was not taken back, only with \`--force\`.
     `,
     examples: [[`See what is older than a month`, `$0 clean --older-than 30d --dry-run`], [`Remove it`, `$0 clean --older-than 30d`]],
   });
 
   olderThan = Option.String(`--older-than`, {description: `Bound: a number and h, d, w, m (30 days) or y`});
   dryRun = Option.Boolean(`--dry-run`, false, {description: `Show what would be removed, and remove nothing`});
-  force = Option.Boolean(`--force`, false, {description: `Also sessions that no remote is known to have`});
+  force = Option.Boolean(`--force`, false, {description: `Also sessions that no remote is known to have, and what was rewound and not taken back`});
   mirrors = Option.Boolean(`--mirrors`, false, {description: `Also the mirrors in other agents`});
 
   async run() {
@@ -46,6 +49,7 @@ export class CleanCommand extends BaseCommand {
     const needed = beginningsOf(sessions, sessions.filter(session => !old.includes(session)));
     const removed: Array<string> = [];
     const kept: Array<string> = [];
+    let rewinds: Array<number> = [];
     await this.exclusively(project, async () => {
       for (const session of old) {
         if (session.where !== `pushed` && !this.force) {
@@ -67,15 +71,34 @@ export class CleanCommand extends BaseCommand {
       const gone = old.filter(({session, where}) => where !== `pushed` && removed.includes(session)).map(({session}) => session);
       if (!this.dryRun && gone.length > 0)
         await updateIndex(store, session => !gone.includes(session));
+      rewinds = await this.removeRewinds(project, before);
     });
     this.say(`${removed.length} ${this.dryRun ? `would be removed` : `removed`}, ${kept.length} kept.`);
-    return this.done({dryRun: this.dryRun, removed, kept}, kept.length > 0 ? 2 : 0);
+    return this.done({dryRun: this.dryRun, removed, kept, rewinds}, kept.length > 0 ? 2 : 0);
   }
 
   private bound() {
     if (this.olderThan === undefined)
       throw new CommandError(`NO_BOUND`, `Nothing is removed without a bound: --older-than 30d.`);
     return parseBound(this.olderThan);
+  }
+
+  /** Files as they were before a rewind. What a person may still want to go forward to stays. */
+  private async removeRewinds(project: Project, before: number): Promise<Array<number>> {
+    const keepsakes = new Keepsakes(project);
+    const removed: Array<number> = [];
+    for (const {number, kind, undone, files} of await keepsakes.list()) {
+      const time = await keepsakes.time(number);
+      if (time.getTime() >= before)
+        continue;
+      const goes = this.force || kind === `forward` || undone;
+      this.say(`What was kept before ${kind === `rewind` ? `rewind` : `going forward`} ${number} (${files.length} ${files.length === 1 ? `file` : `files`}, ${age(time.toISOString(), this.context.now().getTime())}): ${!goes ? `kept, it was not taken back (--force)` : this.dryRun ? `would be removed` : `removed`}`);
+      if (goes)
+        removed.push(number);
+      if (goes && !this.dryRun)
+        await keepsakes.remove(number);
+    }
+    return removed;
   }
 
   private name({session, title, updated}: KnownSession) {

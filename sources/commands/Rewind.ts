@@ -38,7 +38,8 @@ export class RewindCommand extends BaseCommand {
       the last turn up to there ended, where that was kept (\`init --snapshot\`) or everything was committed then; and the
       session, ending with that record, is written for its agent as \`restore --at\` does. Without \`--session\` it is the
       newest one of this clone. Files as they are now are kept first, in the git directory and not in git: \`rewind --forward\` brings
-      them back, byte for byte, also after several steps.
+      them back, byte for byte, also after several steps. What is older than 90 days, or more than 100 steps back, goes with a later
+      rewind, or with \`clean\`.
 
       Neither HEAD, nor the index, nor any branch is moved. Commits that were made since then stay; the working tree shows
       what they changed as taken back. Where this checkout does not come from the commit of that turn, it refuses:
@@ -113,7 +114,7 @@ export class RewindCommand extends BaseCommand {
 
   private async runForward(project: Project) {
     const keepsakes = new Keepsakes(project);
-    const all = (await keepsakes.list()).filter(({root}) => root === project.root);
+    const all = await keepsakes.here();
     const chosen = this.to === undefined ? all.findLast(({kind, undone}) => kind === `rewind` && !undone) : all.find(({number}) => String(number) === this.to);
     if (chosen === undefined)
       throw new CommandError(`NOTHING_KEPT`, this.to === undefined ? `There is no rewind of this working tree to go forward from.` : `Nothing was kept under ${safe(this.to)} for this working tree: see \`session-sync rewind --list\`.`);
@@ -148,7 +149,7 @@ export class RewindCommand extends BaseCommand {
       this.say(`${String(records - 1).padStart(6)}  ${files === `kept` ? `files kept` : `all committed`}${header.commit === undefined ? `` : ` at ${header.commit.slice(0, 8)}`}${header.updated === undefined ? `` : `, ${age(header.updated, now)}`}`);
     if (turns.length === 0)
       this.say(`It is not known what the files were like at any turn: \`session-sync init --snapshot tracked\` keeps them from the next one on.`);
-    const kept = (await new Keepsakes(project).list()).filter(({root}) => root === project.root);
+    const kept = await new Keepsakes(project).here();
     for (const {number, kind, session: of, record, files, undone} of kept)
       this.say(`kept ${number}: ${files.length} ${files.length === 1 ? `file as it was` : `files as they were`} before ${kind === `rewind` ? `the rewind of ${of?.slice(0, 8)} to record ${record}` : `going forward again`}${undone ? `; taken back` : ``}`);
     return this.done({
@@ -162,7 +163,7 @@ export class RewindCommand extends BaseCommand {
   private async carryOut(project: Project, plan: RewindPlan, about: Pick<Keepsake, `kind` | `session` | `record`>): Promise<Keepsake | null> {
     if (this.dryRun || plan.actions.length === 0)
       return null;
-    const kept = await new Keepsakes(project).keep({...about, root: project.root, ...plan.head !== undefined ? {head: plan.head} : {}}, plan.actions);
+    const kept = await new Keepsakes(project).keep({...about, ...plan.head !== undefined ? {head: plan.head} : {}}, plan.actions, this.context.now());
     try {
       await applyActions(project.root, plan.actions);
     } catch (error) {

@@ -1,21 +1,29 @@
-import {mkdir, open, readdir, readFile, rename, rm} from 'node:fs/promises';
+import {mkdir, open, readdir, readFile, rename, rm, stat} from 'node:fs/promises';
 import path                                     from 'node:path';
+import process                                  from 'node:process';
 import * as t                                   from 'typanion';
 
 import {isSafeId, stableJson}                   from '../interchange/index.ts';
 import {isSafeWorkPath}                         from '../store/index.ts';
 import type {Project}                           from '../sync/project.ts';
-import {makeFolder, readIfThere, writeAtomic}   from '../system/files.ts';
+import {isGone, makeFolder, readIfThere, writeAtomic} from '../system/files.ts';
+import {startOf}                                from '../system/processes.ts';
 
 import type {Action, Content, FileMode}         from './workFiles.ts';
+
+/** Of one repository; what is beyond goes when more is kept. */
+export const MOST_KEEPSAKES = 100;
+export const KEEPSAKE_DAYS  = 90;
+const DAY_MS = 86_400_000;
 
 /** What stood in a working tree before it was brought to another state. */
 export type Keepsake = {
   number: number;
   /** `rewind`: before files were brought back; `forward`: before that was taken back. */
   kind: `rewind` | `forward`;
-  /** Top of the working tree. */
+  /** Top of the working tree, and where git keeps what is its own, below the common directory. */
   root: string;
+  tree?: string;
   session?: string;
   record?: number;
   head?: string;
@@ -27,6 +35,7 @@ export type Keepsake = {
 const isKeepsake = t.isPartial({
   kind: t.isEnum([`rewind`, `forward`] as const),
   root: t.isString(),
+  tree: t.isOptional(t.isString()),
   session: t.isOptional(t.isString()),
   record: t.isOptional(t.isNumber()),
   head: t.isOptional(t.isString()),
@@ -44,13 +53,16 @@ const isKeepsake = t.isPartial({
  */
 export class Keepsakes {
   private readonly folder: string;
+  private readonly place: {root: string; tree: string};
 
-  constructor(project: Project) {
-    this.folder = path.join(project.paths.folder, `rewind`);
+  constructor({paths, root, repository}: Project) {
+    this.folder = path.join(paths.folder, `rewind`);
+    this.place = {root, tree: path.relative(repository.commonDir, repository.gitDir)};
   }
 
-  /** Keeps what these actions will change. It is on the disk, whole, when this resolves. */
-  async keep(about: Omit<Keepsake, `number` | `undone` | `files`>, actions: Array<Action>): Promise<Keepsake> {
+  /** Keeps what these actions will change. It is on the disk, whole, when this resolves; then what is too old or too much goes. */
+  async keep(given: Pick<Keepsake, `kind` | `session` | `record` | `head`>, actions: Array<Action>, now: Date): Promise<Keepsake> {
+    const about = {...given, ...this.place};
     await makeFolder(this.folder);
     const number = (await this.numbers()).reduce((most, one) => Math.max(most, one), 0) + 1;
     const draft = path.join(this.folder, `.${number}.${process.pid}`);
@@ -74,7 +86,45 @@ export class Keepsakes {
     }
     await writeAtomic(path.join(draft, `state.json`), stableJson({...about, files}));
     await rename(draft, this.of(number));
+    await this.tidy(now);
     return {...about, number, undone: false, files};
+  }
+
+  /** Those of this working tree, also from before it was moved; the oldest first. */
+  async here(): Promise<Array<Keepsake>> {
+    const found: Array<Keepsake> = [];
+    for (const keepsake of await this.list())
+      if (keepsake.root === this.place.root || (keepsake.tree === this.place.tree && await isGone(keepsake.root)))
+        found.push(keepsake);
+    return found;
+  }
+
+  /** When it was kept. */
+  async time(number: number): Promise<Date> {
+    return (await stat(path.join(this.of(number), `state.json`))).mtime;
+  }
+
+  async remove(number: number) {
+    // Without its state it is none, should this be ended in the middle.
+    await rm(path.join(this.of(number), `state.json`), {force: true});
+    await rm(this.of(number), {recursive: true, force: true});
+  }
+
+  /** Never the last one of a working tree that is still there: it always has a way forward. */
+  private async tidy(now: Date) {
+    for (const name of await readdir(this.folder)) {
+      const pid = /^\.\d+\.(\d+)$/.exec(name)?.[1];
+      if (pid !== undefined && await startOf(Number(pid)) === null)
+        await rm(path.join(this.folder, name), {recursive: true, force: true});
+    }
+    const all  = await this.list();
+    const last = new Set<number>();
+    for (const [root, number] of new Map(all.map(one => [one.root, one.number])))
+      if (!await isGone(root))
+        last.add(number);
+    for (const [index, {number}] of all.entries())
+      if (!last.has(number) && (index < all.length - MOST_KEEPSAKES || now.getTime() - (await this.time(number)).getTime() > KEEPSAKE_DAYS * DAY_MS))
+        await this.remove(number);
   }
 
   /** The oldest first. One that cannot be read is left out. */

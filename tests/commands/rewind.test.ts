@@ -131,6 +131,39 @@ describe(`rewind`, {timeout: 120_000}, () => {
     expect(await treeOf(bob.repo)).toEqual(clean);
   });
 
+  it(`keeps what it replaces for a time, and finds it again when the project was moved`, async () => {
+    const {alice} = await makeTurns();
+    const later = await treeOf(alice.repo);
+    const folder = path.join(alice.repo, `.git/session-sync/rewind`);
+    const kept = async () => (await fs.readdir(folder)).sort((a, b) => Number(a) - Number(b));
+    await alice.ok(`rewind`, `${RECORDS - 1}`, `--agent`, `codex`);
+    await fs.mkdir(path.join(folder, `.9.999999`));
+    // As if there had been many, of which some long ago.
+    for (const number of Array.from({length: 104}, (_, index) => index + 2))
+      await fs.cp(path.join(folder, `1`), path.join(folder, `${number}`), {recursive: true});
+    const old = new Date(Date.now() - 100 * 86_400_000);
+    for (const number of [50, 51])
+      await fs.utimes(path.join(folder, `${number}/state.json`), old, old);
+    await alice.ok(`rewind`, `--forward`, `--to`, `105`);
+    expect(await treeOf(alice.repo)).toEqual(later);
+    expect(await kept()).toEqual(Array.from({length: 100}, (_, index) => `${index + 7}`).filter(number => number !== `50` && number !== `51`));
+
+    for (const number of [105, 106])
+      await fs.utimes(path.join(folder, `${number}/state.json`), old, old);
+    await fs.utimes(path.join(folder, `104/state.json`), old, old);
+    expect(await alice.ok(`clean`, `--older-than`, `30d`, `--dry-run`)).toMatch(/^What was kept before rewind 104 .*: kept, it was not taken back \(--force\)\nWhat was kept before rewind 105 .*: would be removed$/m);
+    expect(await alice.json([`clean`, `--older-than`, `30d`])).toMatchObject({rewinds: [105, 106]});
+    expect((await kept()).slice(-2)).toEqual([`103`, `104`]);
+    expect(await alice.json([`clean`, `--older-than`, `30d`, `--force`])).toMatchObject({rewinds: [104]});
+
+    const moved = `${alice.repo}-moved`;
+    await fs.rename(alice.repo, moved);
+    await put(moved, {'cart.ts': `moved\n`});
+    const forward = await alice.cliIn(moved, `rewind`, `--forward`);
+    expect(forward, forward.stderr).toMatchObject({exitCode: 0});
+    expect(await treeOf(moved)).toEqual(later);
+  });
+
   it(`refuses what it cannot do, and changes nothing`, async () => {
     const {alice} = await makeTurns();
     const later = await treeOf(alice.repo);
@@ -189,7 +222,7 @@ describe(`back and forward again`, () => {
       const state = await filesAt(store, found);
       const plan = await planRewind({project, store, turn: found, state, isClean});
       const keepsakes = new Keepsakes(project);
-      const kept = await keepsakes.keep({kind: `rewind`, root}, plan.actions);
+      const kept = await keepsakes.keep({kind: `rewind`}, plan.actions, new Date());
       await applyActions(root, plan.actions);
       if (scope === `all` && plan.left.length === 0 && state.leftOut.length === 0)
         expect(await treeOf(root), `then`).toEqual(was);
