@@ -150,7 +150,6 @@ export async function hasBranch(repo: Repository, env: MachineEnv, branch: strin
 
 /** A name that git could give to a branch; others may have written anything. Nothing in it means more than itself to git. */
 export function isBranchName(name: string) {
-  // eslint-disable-next-line no-control-regex
   return name !== `` && name.length <= 1024 && !/[\u0000-\u0020\u007f~^:?*[\\]|\.\.|@\{|\/\/|^[-/.]|\/\.|[/.]$|\.lock(?:\/|$)/.test(name);
 }
 

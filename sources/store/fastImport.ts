@@ -95,7 +95,7 @@ export class FastImport {
     if (result.code !== 0)
       await this.removeRests(result.stderr);
     if (result.code === null || isDiskFull(result.stderr))
-      throw this.failure;
+      throw this.failure ?? gitError(`fast-import`, result);
 
     return result;
   }

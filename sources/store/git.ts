@@ -41,7 +41,6 @@ export function gitEnv(env: MachineEnv, {tty = false}: {tty?: boolean} = {}): No
 
 /** `text` without control characters, escape sequences and marks that reorder text; line feeds stay. */
 export function stripControl(text: string) {
-  // eslint-disable-next-line no-control-regex
   return text.replace(/\x1b\[[0-9;?]*[ -/]*[@-~]/g, ``).replace(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g, ` `);
 }
 

@@ -60,7 +60,6 @@ export function isSafeFileName(name: unknown): name is string {
   if (typeof name !== `string` || name === `` || name.length > MAX_NAME_LENGTH || /[\ud800-\udfff]/u.test(name))
     return false;
 
-  // eslint-disable-next-line no-control-regex
   if (/[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069\\:]/.test(name))
     return false;
 

@@ -64,7 +64,6 @@ export class CatFile implements ObjectReader {
   }
 
   object(name: string, limit: number): Promise<GitObject | null> {
-    // eslint-disable-next-line no-control-regex
     if (/[\u0000-\u0020\u007f]/.test(name))
       return Promise.reject(new StoreError(`UNSAFE_NAME`, `Not the name of an object: ${JSON.stringify(name.slice(0, 200))}`));
 

@@ -26,7 +26,6 @@ function isGitFolder(part: string) {
 
 /** Does a link in `path` to `target` stay inside of the tree? One that is absolute never does. */
 export function staysInside(path: string, target: string) {
-  // eslint-disable-next-line no-control-regex
   if (target === `` || target.length > 4096 || /^[/\\]|^[A-Za-z]:|[\u0000-\u001f\\]/.test(target))
     return false;
   let depth = path.split(`/`).length - 1;

@@ -30,7 +30,6 @@ export type Script = {
   otherwise?: string;
 };
 
-// eslint-disable-next-line @typescript-eslint/no-explicit-any
 export type Body = any;
 
 /**

@@ -181,7 +181,6 @@ export async function grow(person: Person, text = `And the shipping costs?`, ses
 
 /** No byte that a terminal obeys, and no mark that turns or hides text; tabs and line feeds are allowed. */
 export function expectPlain({stdout, stderr}: Output) {
-  // eslint-disable-next-line no-control-regex
   const hostile = /[\u0000-\u0008\u000B-\u001F\u007F-\u009F\u061C\u200E\u200F\u202A-\u202E\u2066-\u2069\uFEFF]/;
   for (const text of [stdout, stderr])
     expect(JSON.stringify(hostile.exec(text)?.[0] ?? null)).toBe(`null`);

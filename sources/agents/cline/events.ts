@@ -20,6 +20,6 @@ export function fromEvent(machine: Machine, event: Json): (LocatedSession & {eve
   const known = typeof root === `string` && path.isAbsolute(root) && !root.includes(`\0`) ? {cwd: root} : {};
   return {
     agent: AGENT, nativeId, session: sessionIdFor(AGENT, nativeId), path: journalOf(machine, nativeId), ...known, size: 0, mtimeMs: 0,
-    event: {name, ...known, ...name === `agent_end` && event.parent_agent_id == null ? {turnEnd: true} : {}},
+    event: {name, ...known, ...name === `agent_end` && (event.parent_agent_id ?? null) === null ? {turnEnd: true} : {}},
   };
 }

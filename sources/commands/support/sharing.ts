@@ -43,7 +43,6 @@ export async function planSharing(project: Project, flags: SharingFlags): Promis
 function checkAddress(given: string) {
   if (!/[:/]|^[.~]/.test(given))
     throw new CommandError(`NO_REMOTE`, `No remote named ${safe(given)} in this repository's configuration; to make one for sessions, give its address.`);
-  // eslint-disable-next-line no-control-regex
   if (given.startsWith(`-`) || given.length > LONGEST_ADDRESS || /[\u0000-\u001f\u007f]/.test(given))
     throw new CommandError(`BAD_ADDRESS`, `${safe(given, {width: 60})} is no address of a repository.`);
   return given;

@@ -19,7 +19,6 @@ export function numbered(records: Array<Unplaced>): Array<NeutralRecord> {
   return records.map((record, seq) => ({seq, time: `2026-11-20T09:00:${String(seq % 60).padStart(2, `0`)}.000Z`, ...record}) as NeutralRecord);
 }
 
-// eslint-disable-next-line @typescript-eslint/no-explicit-any
 export type Line = any;
 
 export function parse(text: string): Array<Line> {

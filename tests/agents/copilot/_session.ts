@@ -17,7 +17,6 @@ export const target: WriterTarget = {
   settings: {},
 };
 
-// eslint-disable-next-line @typescript-eslint/no-explicit-any
 export type Event = {type: string; data: {[key: string]: any}; id: string; timestamp: string; parentId: string | null};
 
 export function parse(text: string): Array<Event> {

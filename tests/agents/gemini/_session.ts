@@ -27,7 +27,6 @@ export const target: WriterTarget = {
   settings: {},
 };
 
-// eslint-disable-next-line @typescript-eslint/no-explicit-any
 export type Line = {[key: string]: any};
 
 export function parse(text: string): Array<Line> {

@@ -80,7 +80,6 @@ export function place(...records: Array<Unplaced>): Array<NeutralRecord> {
   return records.map((record, seq) => ({seq, time: new Date(Date.UTC(2026, 10, 20, 10, 0, seq)).toISOString(), ...record}) as NeutralRecord);
 }
 
-// eslint-disable-next-line @typescript-eslint/no-explicit-any
 export function parse(text: string): Array<any> {
   return text.split(`\n`).filter(line => line !== ``).map(line => JSON.parse(line));
 }
@@ -93,7 +92,6 @@ export function write(records: Array<NeutralRecord>, {end = false} = {}) {
 }
 
 /** What Pi 1.5.2 makes of a file: the messages on the way to the last line, after the last compaction on it. */
-// eslint-disable-next-line @typescript-eslint/no-explicit-any
 export function contextOf(text: string): Array<any> {
   const entries = parse(text).slice(1);
   const byId = new Map(entries.map(entry => [entry.id, entry]));
