@@ -4,6 +4,8 @@ export default defineConfig({
   test: {
     pool: `forks`,
     poolOptions: {forks: {maxForks: 2, minForks: 1}},
+    // Its modules name a folder, which Node does not take.
+    server: {deps: {inline: [`clipanion`]}},
     projects: [{
       extends: true,
       test: {

@@ -47,7 +47,8 @@ class ManualCli extends Cli<Context> {
   }
 }
 
-async function makeCli(verb: string | undefined) {
+/** With the command of one verb, or of all. */
+export async function makeCli(verb: string | undefined) {
   const cli = new ManualCli({
     binaryLabel: `session-sync`,
     binaryName: `session-sync`,
