@@ -113,6 +113,11 @@ export interface SourceAdapter {
    * `session.path` say what we wrote. Absent where the records' ids tell (sync/origin.ts).
    */
   repeated?(machine: Machine, session: {path: string; nativeId: string}): Promise<number>;
+  /**
+   * The name that a person gave the session, where the agent keeps it beside the transcript. Cheap: asked for whenever the
+   * transcript is looked at. Undefined where there is none, or where it is not to be had.
+   */
+  name?(machine: Machine, session: {path: string; nativeId: string}): Promise<string | undefined>;
   /** All files of a session, main transcript first, the others sorted by name. */
   files(session: {path: string; nativeId: string}): Promise<Array<SessionFile>>;
   /** `state` from an earlier reader's `save()`; `unbounded` keeps the whole index in memory (after NeedsFullRead). */

@@ -6,6 +6,7 @@ import type {FidelityReport, NeutralRecord, Repair, SessionHeader} from '../inte
 import {mapper}                                    from '../interchange/paths.ts';
 import type {Roots}                                from '../interchange/paths.ts';
 import type {SessionStore}                         from '../store/index.ts';
+import {openingOf}                                 from '../sync/description.ts';
 import type {Project}                              from '../sync/project.ts';
 
 import {firstRecord, readHistory, recordCount}     from './history.ts';
@@ -106,7 +107,7 @@ async function restoreTranslated(options: RestoreOptions): Promise<Restored> {
         continue;
       await placeSideFiles(options);
       const report = writer.report();
-      const title = writer.title();
+      const title = writer.title() ?? await ownTitle(options);
       const updated = writer.updated();
       const {listed, note, takenOver, command} = await target.register(project.machine, {
         id, path: file, cwd: options.cwd, settings, ...title !== undefined ? {title} : {}, ...updated !== undefined ? {updated} : {},
@@ -143,6 +144,19 @@ async function describe(options: RestoreOptions): Promise<{first: {records: numb
     first: {records, repairs: []},
     header: {format: `session-sync/1`, session, agent: {id: agent.id, nativeId: agent.nativeId}, ...created !== undefined ? {created} : {}, ...branch !== undefined ? {branch} : {}, roots: {}, counts: {}},
   };
+}
+
+/** A title that no record says: the person's name for it, or that of the session that it goes on from. Not its first words. */
+async function ownTitle(options: RestoreOptions): Promise<string | undefined> {
+  const {title} = options.stored.header;
+  if (title === undefined)
+    return undefined;
+  for await (const record of history(options, [])) {
+    const opening = openingOf(record);
+    if (opening !== undefined)
+      return opening === title ? undefined : title;
+  }
+  return title;
 }
 
 function history(options: RestoreOptions, repairs: Array<Repair>) {

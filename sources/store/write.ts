@@ -211,7 +211,9 @@ export class GitAppender implements Appender {
       throw new StoreError(`BAD_DATA`, `The header is one of session ${meta.header.session}, not of ${this.session}`);
 
     const worktree = meta.worktree === undefined ? [] : await stageWorktree(() => this.git(), this.place.reader, {base: this.baseCommit, writer: this.place.writer, worktree: meta.worktree});
-    if (!this.changed && worktree.length === 0 && this.header(meta).worktree?.records === this.base?.worktree?.records)
+    // A person may name a session at any time.
+    const isNamed = this.base !== null && meta.header.title !== this.base.title;
+    if (!this.changed && !isNamed && worktree.length === 0 && this.header(meta).worktree?.records === this.base?.worktree?.records)
       return null;
 
     // A look before the work: the ref itself is compared by git when it moves.

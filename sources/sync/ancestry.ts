@@ -50,6 +50,18 @@ async function source(project: Project, store: SessionStore | null, lineage: Lin
   return stored === undefined ? none() : readHistory(store, stored, {roots: {...stored.header.roots, root: project.root, home, tmp}, platform, repairs: []});
 }
 
+/** What the session is called that another one goes on from. `named`: by a person, and no record says it. */
+export async function parentTitle({checkpoints}: Project, store: SessionStore | null, {parent}: Lineage): Promise<{title?: string; named?: string}> {
+  const known = await checkpoints.read(parent, {states: false});
+  if (known !== null) {
+    const {title = known.inherited?.title} = known;
+    const named = known.named ?? (known.title === undefined ? known.inherited?.named : undefined);
+    return {...title !== undefined ? {title} : {}, ...named !== undefined ? {named} : {}};
+  }
+  const title = store === null ? undefined : (await statesOf(store, parent))[0]?.header.title;
+  return title === undefined ? {} : {title};
+}
+
 /** What `Continuation` must know of the session that `file` goes on from. `lineage.source` is known. */
 export function parentOf(project: Project, store: SessionStore | null, adapter: AgentAdapter, file: SessionFile, lineage: Lineage, legs = 0): Parent {
   return {

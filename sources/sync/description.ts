@@ -54,11 +54,7 @@ export class Description {
     const first = this.checkpoint.first ??= {};
     first.cwd ??= record.cwd;
     first.branch ??= record.head?.branch;
-    if (first.prompt === undefined && record.kind === `prompt`) {
-      const text = record.content.flatMap(part => part.type === `text` ? [part.text] : []).join(` `).trim();
-      if (text !== ``)
-        first.prompt = opening(text);
-    }
+    first.prompt ??= openingOf(record);
   }
 
   /** Fixed for a session once its first record is stored: all its records must read alike. */
@@ -105,7 +101,7 @@ export class Description {
   }
 
   /** What goes into a mirror's first lines. Only what the transcript says, so that a mirror made again is the same. */
-  mirrorHeader(): {header: SessionHeader; cwd: string; before?: string} {
+  mirrorHeader(): {header: SessionHeader; cwd: string; before?: string; name?: string} {
     const {checkpoint} = this;
     const facts = this.options.facts();
     const {located, project, place} = this.options;
@@ -113,7 +109,7 @@ export class Description {
     const begun = first.cwd ?? located.cwd ?? project.root;
     const {home = begun} = place;
     return {
-      cwd: home, ...home === begun ? {} : {before: begun},
+      cwd: home, ...home === begun ? {} : {before: begun}, ...optional({name: this.name()}),
       header: {
         format: `session-sync/1`,
         session: checkpoint.session,
@@ -125,10 +121,15 @@ export class Description {
     };
   }
 
+  /** A name that is said by no record: the person's own for this session, or for the one that it goes on from. */
+  private name(): string | undefined {
+    const {named, title, inherited} = this.checkpoint;
+    return named ?? (title === undefined ? inherited?.named : undefined);
+  }
+
   /** What a list shows: the session's own title, or what it began with. Goes into git, and so without its secrets. */
   private async publicTitle() {
-    const {title, first} = this.checkpoint;
-    const shown = title ?? first?.prompt;
+    const shown = titleIn(this.checkpoint);
     return shown === undefined ? undefined : await this.options.clean(shown);
   }
 
@@ -143,6 +144,19 @@ export class Description {
       ...adapter.source!.roots({path: located.path, nativeId: located.nativeId, cwd}, project.machine),
     };
   }
+}
+
+/** What a session is called: by a person, by its agent, as the one that it goes on from, or after what it began with. */
+export function titleIn({named, title, inherited, first}: Checkpoint): string | undefined {
+  return named ?? title ?? inherited?.named ?? inherited?.title ?? first?.prompt;
+}
+
+/** What a session without a title is called after, if this is the record. */
+export function openingOf(record: NeutralRecord): string | undefined {
+  if (record.kind !== `prompt`)
+    return undefined;
+  const text = record.content.flatMap(part => part.type === `text` ? [part.text] : []).join(` `).trim();
+  return text === `` ? undefined : opening(text);
 }
 
 /**

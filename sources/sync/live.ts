@@ -11,7 +11,7 @@ import {sizeOf}                                      from '../system/files.ts';
 import {follow}                                      from '../system/follow.ts';
 import type {FollowedLine}                           from '../system/follow.ts';
 
-import {fileRecords, parentOf}                       from './ancestry.ts';
+import {fileRecords, parentOf, parentTitle}          from './ancestry.ts';
 import {Continuation}                                from './continuation.ts';
 import {Cursor, isUnchanged}                         from './cursor.ts';
 import {Description, optional}                       from './description.ts';
@@ -19,6 +19,7 @@ import {StoreFeed}                                   from './feed.ts';
 import {projectFolders, repositoryAt}                from './folders.ts';
 import {Intent}                                      from './intent.ts';
 import {Mirror, newMirror}                           from './mirror.ts';
+import {newName}                                     from './naming.ts';
 import {originOf}                                    from './origin.ts';
 import type {Origin}                                 from './origin.ts';
 import type {Project}                                from './project.ts';
@@ -143,6 +144,8 @@ export class LiveSession {
 
     const waiting: Array<string> = [];
     const main = this.main;
+    if (main !== undefined && main.seq > main.first)
+      await this.learnName(session);
     // Opened by its agent, and nothing said yet: what it goes on from has its mirrors already.
     if (main !== undefined && (main.joined === null || main.seq > main.first)) {
       let moved = false;
@@ -174,7 +177,7 @@ export class LiveSession {
     if (!this.dirty && !(withTree && this.treeDue))
       return null;
     const cursors = [...this.cursors.values()];
-    const result = await this.feed?.commit(cursors.map(({file}) => file), async () => await this.commitMeta(cursors, withTree), {always: withTree}) ?? null;
+    const result = await this.feed?.commit(cursors.map(({file}) => file), async () => await this.commitMeta(cursors, withTree), {always: withTree || this.checkpoint.nameDue === true}) ?? null;
     this.treeDue = !withTree && this.keepsTree();
     if (result !== null)
       this.checkpoint.store = {...result, records: this.main?.seq ?? 0};
@@ -182,6 +185,7 @@ export class LiveSession {
       await cursor.settle();
     this.checkpoint.files = this.sides?.settle(this.checkpoint.files) ?? this.checkpoint.files;
     this.dirty = false;
+    delete this.checkpoint.nameDue;
     delete this.checkpoint.problem;
     await this.save();
     return result;
@@ -210,6 +214,16 @@ export class LiveSession {
     await this.feed?.abort();
     for (const mirror of this.mirrors)
       await mirror.discard();
+  }
+
+  private async learnName(session: {path: string; nativeId: string}) {
+    const {options: {adapter, project, store}, checkpoint} = this;
+    if (checkpoint.lineage !== undefined)
+      checkpoint.inherited ??= await parentTitle(project, store, checkpoint.lineage);
+    const name = await newName(project.machine, adapter, session, checkpoint);
+    if (name !== undefined)
+      Object.assign(checkpoint, {named: name, nameDue: true});
+    this.dirty ||= checkpoint.nameDue === true;
   }
 
   private get main() {

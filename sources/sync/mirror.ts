@@ -42,14 +42,16 @@ export class Mirror {
   private tidied = false;
   private written = false;
   private readonly waiting: Array<NeutralRecord> = [];
+  /** Name that the file has, with what is pending. */
+  private named: string | undefined;
 
   private readonly target: TargetAdapter;
 
   constructor(
     private readonly machine: Machine,
     private readonly adapter: AgentAdapter,
-    /** `before`: the folder that it was in, where that is another one. */
-    private readonly header: () => {header: SessionHeader; cwd: string; before?: string},
+    /** `before`: the folder that it was in, where that is another one. `name`: the person's, where no record says it. */
+    private readonly header: () => {header: SessionHeader; cwd: string; before?: string; name?: string},
     private readonly settings: WriterTarget[`settings`],
     public state: MirrorState,
     /** File of ours that says what is being written (see `Intent`). */
@@ -57,6 +59,7 @@ export class Mirror {
   ) {
     this.target = adapter.target!;
     this.next = state.seq;
+    this.named = state.named;
     this.begun = state.size > 0;
     if (this.begun && state.writer === undefined)
       this.behind = `replace`;
@@ -95,6 +98,7 @@ export class Mirror {
     for (;;) {
       if (this.behind !== `no` && !await this.catchUp(replay))
         return {changed: false};
+      await this.rename();
       if (!this.begun || this.draft.empty) {
         // Records that have no place in this agent's format count as written: there is nothing to do again for them.
         if (this.writer !== null && this.begun)
@@ -120,6 +124,7 @@ export class Mirror {
   async discard() {
     await this.draft.discard();
     this.writer = null;
+    this.named = this.state.named;
     this.waiting.length = 0;
   }
 
@@ -177,6 +182,16 @@ export class Mirror {
       await this.draft.add(this.writer.push(one), this.state.path);
   }
 
+  /** A name that stands beside the transcript has no place among its records: it follows what was written so far. */
+  private async rename() {
+    const {name} = this.header();
+    if (!this.begun || name === undefined || name === this.named)
+      return;
+    this.writer ??= await this.openWriter();
+    await this.draft.add(this.writer.push({seq: Math.max(0, this.next - 1), kind: `title`, title: name, origin: `custom`}), this.state.path);
+    this.named = name;
+  }
+
   /** It stays with the folder that it was begun for, until `doctor` files it under another. */
   private where() {
     const {header, cwd} = this.header();
@@ -232,6 +247,8 @@ export class Mirror {
     this.behind = how;
     this.begun = how === `append`;
     const from = how === `append` ? this.state.seq : 0;
+    if (how === `replace`)
+      this.named = undefined;
     for await (const record of replay()) {
       if (record.seq >= from && live[record.seq] === 1 && isHistory(record))
         await this.take(record);
@@ -372,6 +389,8 @@ export class Mirror {
     Object.assign(this.state, {seq: this.next, writer: writer.save(), report: writer.report()});
     this.state.records = this.state.report.kept + this.state.report.reduced;
     this.state.title = writer.title();
+    if (this.named !== undefined)
+      this.state.named = this.named;
     this.state.updated = writer.updated();
   }
 

@@ -45,6 +45,8 @@ export type MirrorState = {
   records: number;
   updated?: string;
   title?: string;
+  /** Name from beside the transcript that was last written. */
+  named?: string;
   /** The live end is not the newest record: every new record may move it. */
   pinned?: boolean;
   listed?: boolean;
@@ -70,6 +72,12 @@ export type Checkpoint = {
   /** Other names of the same folders, since they were moved. */
   moved?: Array<{[token: string]: string}>;
   title?: string;
+  /** Name that a person gave it, where the agent keeps that beside the transcript. */
+  named?: string;
+  /** The store does not know that name yet. */
+  nameDue?: true;
+  /** What the session that it goes on from is called. */
+  inherited?: {title?: string; named?: string};
   created?: string;
   updated?: string;
   branch?: string;

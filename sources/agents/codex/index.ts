@@ -7,6 +7,7 @@ import {judge}                              from './judge.ts';
 import {PROVEN}                             from './lines.ts';
 import {mirrorId, rolloutPath, storeOf}     from './locate.ts';
 import {exclusively}                        from './lock.ts';
+import {name}                               from './names.ts';
 import {openReader}                         from './read.ts';
 import {register}                           from './register.ts';
 import {rehome}                             from './rehome.ts';
@@ -28,7 +29,7 @@ export const codex: AgentAdapter = {
   },
   detect,
   present,
-  source: {locate, refresh, fromEvent, files, openReader, roots},
+  source: {locate, refresh, fromEvent, name, files, openReader, roots},
   hooks,
   rehome,
   target: {

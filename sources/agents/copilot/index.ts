@@ -6,7 +6,7 @@ import {hooks}                              from './hooks.ts';
 import {refresh}                            from './journal.ts';
 import {judge}                              from './judge.ts';
 import {PROVEN}                             from './lines.ts';
-import {files, locate, ownership, roots}    from './locate.ts';
+import {files, locate, name, ownership, roots} from './locate.ts';
 import {exclusively}                        from './lock.ts';
 import {AGENT, eventsOf, mirrorId}          from './places.ts';
 import {openReader}                         from './read.ts';
@@ -28,7 +28,7 @@ export const copilot: AgentAdapter = {
   },
   detect,
   present,
-  source: {locate, refresh, ownership, fromEvent, files, openReader, roots},
+  source: {locate, refresh, ownership, fromEvent, name, files, openReader, roots},
   target: {
     mirrorId,
     prepare,

@@ -59,6 +59,13 @@ export async function ownership(machine: Machine, {nativeId}: Pick<LocatedSessio
   return ours ? await stateOf(eventsOf(machine, nativeId)) : undefined;
 }
 
+/** See `SourceAdapter.name`. Without one of a person, Copilot puts the first prompt there, or what `register` did. */
+export async function name(machine: Machine, {nativeId}: {nativeId: string}): Promise<string | undefined> {
+  const yaml = await readIfThere(path.join(folderOf(machine, nativeId), `workspace.yaml`)).catch(() => null);
+  const {name: given, userNamed} = readWorkspace(yaml ?? ``);
+  return userNamed ? given : undefined;
+}
+
 /** See `SourceAdapter.files`. */
 export async function files(session: {path: string}): Promise<Array<SessionFile>> {
   if (await sizeOf(session.path) < 0)

@@ -4,7 +4,7 @@ import {detect, present}                 from './detect.ts';
 import {fromEvent}                       from './events.ts';
 import {hooks}                           from './hooks.ts';
 import {judge}                           from './judge.ts';
-import {files, locate, roots}            from './locate.ts';
+import {files, locate, name, roots}      from './locate.ts';
 import {AGENT, PROVEN, mirrorId, storeOf, wirePath} from './places.ts';
 import {openReader}                      from './read.ts';
 import {register}                        from './register.ts';
@@ -24,7 +24,7 @@ export const kimi: AgentAdapter = {
   },
   detect,
   present,
-  source: {locate, fromEvent, files, openReader, roots},
+  source: {locate, fromEvent, name, files, openReader, roots},
   target: {
     mirrorId,
     prepare,

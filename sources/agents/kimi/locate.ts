@@ -3,9 +3,9 @@ import type {Dirent}                                 from 'node:fs';
 import path                                          from 'node:path';
 
 import {sessionIdFor}                                from '../../interchange/index.ts';
-import type {Json}                                   from '../../interchange/index.ts';
+import type {Json, JsonObject}                       from '../../interchange/index.ts';
 import {isCode, openRegular, readAt}                 from '../../system/files.ts';
-import {isObject, stringAt}                          from '../values.ts';
+import {isObject, objectAt, stringAt}                from '../values.ts';
 import type {LocatedSession, Machine, SessionFile}   from '../types.ts';
 
 import {AGENT, folderKey, folderOf, isNativeId, storeOf} from './places.ts';
@@ -47,6 +47,14 @@ export async function locate(machine: Machine, folders: Array<string>): Promise<
   return sessions.sort((a, b) => a.path < b.path ? -1 : 1);
 }
 
+/** See `SourceAdapter.name`. Without one of a person, Kimi Code puts a prompt there (2.1.0), or `register` its title. */
+export async function name(_machine: Machine, session: {path: string}): Promise<string | undefined> {
+  const state = await stateIn(path.join(folderOf(session.path), `state.json`));
+  const title = stringAt(state, `title`)?.trim();
+  const ours = stringAt(objectAt(objectAt(state, `custom`), `sessionSync`), `title`);
+  return state?.isCustomTitle === true && title !== undefined && title !== `` && title !== ours ? title : undefined;
+}
+
 /** See `SourceAdapter.files`. The logs of sub-agents, pictures that the logs name, outputs that the model saw a part of. */
 export async function files(session: {path: string; nativeId: string}): Promise<Array<SessionFile>> {
   const info = await lstat(session.path).catch(error => {
@@ -84,6 +92,11 @@ export function roots(session: {path: string}, machine: Machine): {[token: strin
 }
 
 async function cwdOf(file: string): Promise<string | undefined> {
+  const cwd = stringAt(await stateIn(file), `cwd`);
+  return cwd !== undefined && path.isAbsolute(cwd) && !cwd.includes(`\0`) ? cwd : undefined;
+}
+
+async function stateIn(file: string): Promise<JsonObject | undefined> {
   const handle = await openRegular(file).catch(() => null);
   if (handle === null)
     return undefined;
@@ -92,8 +105,7 @@ async function cwdOf(file: string): Promise<string | undefined> {
     if (size > LARGEST_STATE)
       return undefined;
     const value = JSON.parse((await readAt(handle, 0, size)).toString(`utf8`)) as Json;
-    const cwd = isObject(value) ? stringAt(value, `cwd`) : undefined;
-    return cwd !== undefined && path.isAbsolute(cwd) && !cwd.includes(`\0`) ? cwd : undefined;
+    return isObject(value) ? value : undefined;
   } catch {
     return undefined;
   } finally {

@@ -8,6 +8,7 @@ import type {Fork}                     from '../../restore/forks.ts';
 import {recordCount}                   from '../../restore/history.ts';
 import {pushedTo}                      from '../../store/index.ts';
 import type {SessionStore}             from '../../store/index.ts';
+import {titleIn}                       from '../../sync/description.ts';
 import {inspectMirror}                 from '../../sync/inspect.ts';
 import type {Project}                  from '../../sync/project.ts';
 import type {Checkpoint, MirrorState}  from '../../sync/state.ts';
@@ -52,7 +53,7 @@ export async function knownSessions(project: Project, store: SessionStore): Prom
   for (const checkpoint of await project.checkpoints.list()) {
     const known = byId.get(checkpoint.session);
     if (known !== undefined)
-      Object.assign(known, {checkpoint, title: checkpoint.title ?? checkpoint.first?.prompt ?? known.title, updated: checkpoint.updated ?? known.updated, ...checkpoint.lineage !== undefined ? {lineage: checkpoint.lineage} : {}});
+      Object.assign(known, {checkpoint, title: titleIn(checkpoint) ?? known.title, updated: checkpoint.updated ?? known.updated, ...checkpoint.lineage !== undefined ? {lineage: checkpoint.lineage} : {}});
     else if (checkpoint.cleanedAt === undefined)
       byId.set(checkpoint.session, fromCheckpoint(checkpoint));
   }
@@ -83,7 +84,7 @@ function fromCheckpoint(checkpoint: Checkpoint): KnownSession {
   return {
     session: checkpoint.session, checkpoint, agent: checkpoint.agent, where: `unstored`,
     records: checkpoint.files.find(file => file.stream === `main`)?.seq ?? 0,
-    ...optional(`title`, checkpoint.title ?? checkpoint.first?.prompt),
+    ...optional(`title`, titleIn(checkpoint)),
     ...checkpoint.branch !== undefined ? {branch: checkpoint.branch} : {},
     ...checkpoint.updated !== undefined ? {updated: checkpoint.updated} : {},
     ...checkpoint.lineage !== undefined ? {lineage: checkpoint.lineage} : {},

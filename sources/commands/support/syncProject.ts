@@ -1,6 +1,8 @@
 import {summarise}                         from '../../interchange/index.ts';
 import {byPrefix}                          from '../../restore/choose.ts';
 import {updateIndex}                       from '../../store/index.ts';
+import {titleIn}                           from '../../sync/description.ts';
+import {newName}                           from '../../sync/naming.ts';
 import type {Project}                      from '../../sync/project.ts';
 import type {Checkpoint}                   from '../../sync/state.ts';
 import {findSessions, openSync, syncSession} from '../../sync/sync.ts';
@@ -41,7 +43,7 @@ export async function syncProject(project: Project, options: Options): Promise<S
     for (const [index, one] of found.entries()) {
       const {located} = one;
       const known = await project.checkpoints.read(located.session, {states: false});
-      if (options.force !== true && known !== null && isCurrent(known, sync, located.size)) {
+      if (options.force !== true && known !== null && isCurrent(known, sync, located.size) && await newName(project.machine, one.adapter, located, known) === undefined) {
         summary.unchanged += 1;
         continue;
       }
@@ -102,7 +104,7 @@ function isCurrent(known: Checkpoint, sync: SyncContext, size: number) {
   if (known.cleanedAt === size)
     return true;
   const main = known.files.find(file => file.stream === `main`);
-  return main?.offset === size && known.problem === undefined && sync.targets
+  return main?.offset === size && known.problem === undefined && known.nameDue === undefined && sync.targets
     .filter(target => target.adapter.id !== known.agent)
     .every(target => known.mirrors.some(mirror => mirror.agent === target.adapter.id && (mirror.stopped !== undefined || mirror.seq >= main.seq)));
 }
@@ -117,5 +119,5 @@ function describe(checkpoint: Checkpoint, records: number) {
     const lost = summarise(mirror.report);
     return `  ${mirror.agent}: ${mirror.stopped ?? ([mirror.size > 0 ? `${mirror.records} records` : ``, mirror.note ?? ``].filter(Boolean).join(`; `) || `nothing to write yet`)}${lost ? `; ${lost}` : ``}`;
   });
-  return [`Session ${checkpoint.session.slice(0, 8)} ${safe(checkpoint.title ?? checkpoint.first?.prompt ?? ``, {width: 60})}: ${records} new records`, ...mirrors].join(`\n`);
+  return [`Session ${checkpoint.session.slice(0, 8)} ${safe(titleIn(checkpoint) ?? ``, {width: 60})}: ${records} new records`, ...mirrors].join(`\n`);
 }
