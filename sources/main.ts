@@ -64,10 +64,21 @@ export async function makeCli(verb: string | undefined) {
   return cli;
 }
 
+/** One that was removed has no name any more but what the shell says; the command then says that it is not there. */
+function workingFolder() {
+  try {
+    return process.cwd();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== `ENOENT`)
+      throw error;
+    return process.env.PWD ?? `/`;
+  }
+}
+
 export async function run(argv: Array<string>): Promise<number> {
   const context: Context = {
     ...Cli.defaultContext,
-    cwd: process.cwd(),
+    cwd: workingFolder(),
     machine: machineOf(process.env),
     now: () => new Date(),
   };

@@ -21,6 +21,7 @@ export type {RemovalResult}                         from './prune.ts';
 export {planRemoval}                                from './removal.ts';
 export type {LeftAlone, Removal, RemovalPlan}       from './removal.ts';
 export {openRepository, readWriter}                 from './repository.ts';
+export {renewFor}                                   from './renew.ts';
 export {rootCommit, rootCommitCache}                from './rootCommit.ts';
 export {pushedTo}                                   from './pushed.ts';
 export {newest, unionRefs}                          from './read.ts';

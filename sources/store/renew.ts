@@ -1,6 +1,7 @@
 import {stableJson}                                 from '../interchange/canonical.ts';
 
 import {readIndex}                                  from './discovery.ts';
+import {defaultRemote}                              from './facts.ts';
 import {FastImport, blobId}                         from './fastImport.ts';
 import {gitError}                                   from './git.ts';
 import {readHeader}                                 from './heads.ts';
@@ -34,7 +35,7 @@ type Old = {session: string; writer: string; commit: string; theirs: Array<Store
  *
  * Whoever stores at the same time is told by `begin`; a process that is killed in between is gone on from by the next.
  */
-export async function renewWriter(store: SessionStore, remote: string): Promise<Renewed> {
+export async function renewWriter(store: SessionStore, remote: string, {except}: {except?: string} = {}): Promise<Renewed> {
   const from = store.writer;
   // Another process was faster.
   if (await store.follow())
@@ -42,11 +43,32 @@ export async function renewWriter(store: SessionStore, remote: string): Promise<
 
   await store.healShadow();
   const to    = await successorOf(store.repo, from);
-  const moved = await moveOver(store, [from], to, remote);
+  const moved = await moveOver(store, [from], to, remote, except);
   await placeWriter(store.repo, to);
   await store.follow();
   await setBack(store, [from], to, remote);
   return {from, to, ...moved};
+}
+
+/**
+ * The same, where plain git has put what a copy of this clone stored of a session in place of this clone's own
+ * (`git fetch` with both sides of the same name). That state is left where it is, under the id that it has: this clone
+ * begins the session anew. The remote is only asked for what was fetched from it.
+ */
+export async function renewFor(store: SessionStore, session: string): Promise<void> {
+  const {repo, env, reader} = store;
+  const [head, shadow] = await Promise.all([sessionRef, shadowRef].map(async refOf => (await reader.object(refOf(session, store.writer), MAX_HEADER_BYTES))?.oid ?? null));
+  // It would count as something that is not yet told under the new id.
+  if (head && shadow && await isAncestor(repo, env, shadow, head))
+    await updateRefs(repo, env, [{ref: shadowRef(session, store.writer), from: shadow, to: null}]);
+  await renewWriter(store, await defaultRemote(repo, env).catch(ignoreNoRemote), {except: session});
+}
+
+function ignoreNoRemote(error: Error & {code?: string}) {
+  if (error.code !== `NO_REMOTE`)
+    throw error;
+
+  return ``;
 }
 
 /** Ends what a process that was killed, or stored at the same time, has left below an id that this clone had before. */
@@ -85,8 +107,8 @@ async function oldRefs(store: SessionStore, writers: Array<string>): Promise<Arr
   return [...found.values()];
 }
 
-async function moveOver(store: SessionStore, writers: Array<string>, to: string, remote: string) {
-  const all = await oldRefs(store, writers);
+async function moveOver(store: SessionStore, writers: Array<string>, to: string, remote: string, except?: string) {
+  const all = (await oldRefs(store, writers)).filter(({session}) => session !== except);
   const missing = await notReachable(store.repo, store.env, all.map(({commit, theirs}) => ({commit, from: theirs.map(other => other.commit)})));
   const listed  = new Map(await Promise.all(writers.map(async writer => [writer, await listedAt(store, writer, remote)] as const)));
   // One that is pushed, but that nobody will find in the other's index, goes along.

@@ -148,6 +148,15 @@ export class SessionStore {
     return {refs: withoutRepeats(found.flatMap(states => states ?? [])), problems: problems.sort((a, b) => a.ref < b.ref ? -1 : 1)};
   }
 
+  /**
+   * Is what stands under this clone's id of a session surely what it stored last? Not where it is pushed (then nothing is
+   * noted of it), where a process was killed between two refs, or where plain git has put something else there.
+   */
+  async isLastStored(session: string): Promise<boolean> {
+    const [own, shadow] = await Promise.all([sessionRef, shadowRef].map(async refOf => (await this.reader.object(refOf(session, this.writer), MAX_HEADER_BYTES))?.oid));
+    return own !== undefined && own === shadow;
+  }
+
   /** Ids of the sessions that this clone has stored, without a look into them. */
   async ownSessions(): Promise<Array<string>> {
     const refs = await this.reader.refs([SESSION_REFS]);

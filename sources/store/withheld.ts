@@ -1,3 +1,5 @@
+import {isDeepStrictEqual}               from 'node:util';
+
 import type {TransportOptions}           from './connection.ts';
 import {ownArchives, entryJson}          from './discovery.ts';
 import {blobId}                          from './fastImport.ts';
@@ -5,6 +7,7 @@ import {PRUNED_REFS, TRACKING_REFS, indexRef, parseSessionRef, prunedRef, tracki
 import {listRemote}                      from './listing.ts';
 import {notePruned}                      from './prune.ts';
 import {readHeader}                      from './heads.ts';
+import {notReachable}                    from './refs.ts';
 import type {SessionStore}               from './store.ts';
 import {ignoreBad}                       from './types.ts';
 
@@ -15,11 +18,12 @@ import {ignoreBad}                       from './types.ts';
  */
 export async function withheld(store: SessionStore, remote: string, theirs: Map<string, string>, ours: Array<{ref: string; oid: string}>, options: TransportOptions & {dryRun?: boolean}): Promise<Map<string, `archived` | `pruned`>> {
   const found = new Map<string, `archived` | `pruned`>();
-  const away  = ours.filter(({ref}) => parseSessionRef(ref)?.writer === store.writer && !theirs.has(ref));
-  if (away.length === 0 || !theirs.has(indexRef(store.writer)))
+  const gone  = ours.filter(({ref}) => parseSessionRef(ref)?.writer === store.writer && !theirs.has(ref));
+  if (gone.length === 0 || !theirs.has(indexRef(store.writer)))
     return found;
 
   const notes = new Map((await store.reader.refs([`${TRACKING_REFS}${remote}/`, `${PRUNED_REFS}${remote}/`])).map(({ref, oid}) => [ref, oid]));
+  const away  = await beforeUniting(store, gone.map(one => ({...one, noted: [prunedRef(remote, one.ref), trackingRef(remote, one.ref)].flatMap(note => notes.get(note) ?? [])})));
   for (const {ref, oid} of away)
     if (notes.get(prunedRef(remote, ref)) === oid)
       found.set(ref, `pruned`);
@@ -48,4 +52,20 @@ export async function withheld(store: SessionStore, remote: string, theirs: Map<
   }
 
   return found;
+}
+
+/** Own refs, each as it was noted where it has only taken in since what others have stored: that is no reason to send it again. */
+async function beforeUniting(store: SessionStore, refs: Array<{ref: string; oid: string; noted: Array<string>}>): Promise<Array<{ref: string; oid: string}>> {
+  const moved = refs.filter(({oid, noted}) => noted.length > 0 && !noted.includes(oid)).flatMap(({oid, noted}) => noted.map(commit => ({commit, from: [oid]})));
+  const apart = moved.length === 0 ? new Set() : await notReachable(store.repo, store.env, moved);
+  return await Promise.all(refs.map(async ({ref, oid, noted}) => {
+    const parsed = parseSessionRef(ref)!;
+    const header = async (commit: string) => await readHeader(store.reader, {...parsed, commit}).catch(ignoreBad);
+    const now    = noted.length === 0 || noted.includes(oid) ? null : await header(oid);
+    for (const commit of now === null ? [] : noted)
+      if (!apart.has(commit) && isDeepStrictEqual(await header(commit), now))
+        return {ref, oid: commit};
+
+    return {ref, oid};
+  }));
 }

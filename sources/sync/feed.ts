@@ -2,8 +2,10 @@ import {recordLine}                     from '../interchange/index.ts';
 import type {Json, NeutralRecord, Part} from '../interchange/index.ts';
 import type {SessionFile}               from '../agents/types.ts';
 import type {Redacted, Redactor}        from '../redaction/index.ts';
+import {StoreError, renewFor}           from '../store/index.ts';
 import type {SessionStore}              from '../store/index.ts';
 import type {Appender, CommitMeta, StoredHeader} from '../store/types.ts';
+import {follow}                         from '../system/follow.ts';
 import type {FollowedLine}              from '../system/follow.ts';
 
 /** Image data beyond this is left out of git. */
@@ -34,6 +36,10 @@ export class StoreFeed {
   private failure: Error | null = null;
   private tokenize: ((text: string) => string) | null = null;
   private readonly pending = new Map<string, Pending>();
+  /** Number of the last sync that is known. */
+  private sequence: number | null = null;
+  /** Lines of files as the store has them, from where they are read again; null where there is nothing to compare. */
+  private readonly kept = new Map<string, AsyncGenerator<string> | null>();
 
   constructor(private readonly options: FeedOptions) {}
 
@@ -52,7 +58,7 @@ export class StoreFeed {
 
   async line(file: SessionFile, line: FollowedLine, records: Array<NeutralRecord>) {
     await this.guarded(async () => {
-      const text = line.tooLong === true ? JSON.stringify({type: `session-sync-omitted`, bytes: line.length}) : line.text;
+      const text = textOf(line);
       const clean = this.redact(text, line.value);
       const native = typeof clean === `string` ? clean : await clean;
       const pending = this.pendingOf(file);
@@ -72,6 +78,29 @@ export class StoreFeed {
       }
       if (pending.size > PIECE)
         await this.flush(file, pending);
+    });
+  }
+
+  /**
+   * A line that the store has already, of a file whose own lines begin at byte `begin`. Where the store has another one in
+   * its place, plain git has put there what a copy of this clone stored: this clone takes a new id, and `commit` throws
+   * REF_MOVED.
+   */
+  async again(file: SessionFile, line: FollowedLine, begin: number) {
+    await this.guarded(async () => {
+      const {store, session} = this.options;
+      if (!this.kept.has(file.name))
+        this.kept.set(file.name, await store.isLastStored(session) ? null : await this.keptLines(file, await countLines(file.path, begin, line.offset)));
+      const kept = await this.kept.get(file.name)?.next();
+      // The first line may have been told of another folder since.
+      if (kept === undefined || kept.done === true || line.offset === 0)
+        return;
+      const text = textOf(line);
+      // What is redacted today may not have been then.
+      if (kept.value === text || (await this.options.redactor.line(text, line.value)).text !== text)
+        return;
+      await renewFor(store, session);
+      throw new StoreError(`REF_MOVED`, `What is stored of ${file.name} under this clone's id is by a copy of this clone: it stores under another from now on`);
     });
   }
 
@@ -101,7 +130,9 @@ export class StoreFeed {
       return null;
     const complete = await meta();
     this.appender = null;
-    return await appender.commit(complete);
+    const result = await appender.commit(complete);
+    this.sequence = result?.sequence ?? this.sequence;
+    return result;
   }
 
   async abort() {
@@ -120,8 +151,23 @@ export class StoreFeed {
   }
 
   private async begin() {
-    this.appender ??= await this.options.store.begin(this.options.session);
-    return this.appender;
+    if (this.appender !== null)
+      return this.appender;
+    const appender = await this.options.store.begin(this.options.session);
+    const sequence = appender.base?.sequence ?? 0;
+    // What comes next follows what was read, not what plain git has put in its place.
+    if (this.sequence !== null && this.sequence !== sequence) {
+      await appender.abort();
+      throw new StoreError(`REF_MOVED`, `What is stored of session ${this.options.session} is not what was stored last`);
+    }
+    this.sequence = sequence;
+    this.appender = appender;
+    return appender;
+  }
+
+  private async keptLines(file: SessionFile, skip: number): Promise<AsyncGenerator<string> | null> {
+    const head = await this.options.store.head(this.options.session);
+    return head === null ? null : linesAfter(this.options.store.readStream(head, this.streamsOf(file).native), skip);
   }
 
   private pendingOf(file: SessionFile) {
@@ -169,6 +215,31 @@ export class StoreFeed {
       content.push({type: `image`, mediaType: part.mediaType, ...attachment !== undefined ? {attachment} : {}, bytes: bytes.length});
     }
     return {...record, content};
+  }
+}
+
+function textOf(line: FollowedLine) {
+  return line.tooLong === true ? JSON.stringify({type: `session-sync-omitted`, bytes: line.length}) : line.text;
+}
+
+async function countLines(file: string, begin: number, end: number) {
+  let count = 0;
+  for await (const lines of end > begin ? follow(file, begin, end) : [])
+    count += lines.length;
+  return count;
+}
+
+async function * linesAfter(bytes: AsyncIterable<Buffer>, skip: number) {
+  let rest = Buffer.alloc(0);
+  for await (const chunk of bytes) {
+    rest = Buffer.concat([rest, chunk]);
+    let start = 0;
+    for (let newline = rest.indexOf(10); newline !== -1; newline = rest.indexOf(10, start)) {
+      if (skip-- <= 0)
+        yield rest.toString(`utf8`, start, newline);
+      start = newline + 1;
+    }
+    rest = rest.subarray(start);
   }
 }
 

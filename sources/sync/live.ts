@@ -327,6 +327,8 @@ export class LiveSession {
     const fresh = foreign ? null : cursor.unstored(line, records);
     if (fresh !== null)
       await this.feed?.line(cursor.file, line, fresh);
+    else if (!foreign)
+      await this.feed?.again(cursor.file, line, joined === null ? 0 : this.checkpoint.lineage?.source ?? 0);
     cursor.pass(line, records.length);
     this.dirty = true;
   }

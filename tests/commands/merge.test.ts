@@ -59,6 +59,47 @@ describe(`a session that two people went on with`, {timeout: 180_000}, () => {
 });
 
 describe(`a machine that was copied as a whole`, {timeout: 180_000}, () => {
+  it.each([
+    [`before anything of it was stored`, false, `Short?`], [`and has said less since`, true, `Short?`], [`and has said more since`, true, `Something that is longer than what was said on the first disk?`],
+  ])(`and took the other's sessions for its own by plain git, %s, stores what was said there nevertheless`, async (_, stored, text) => {
+    const {world, alice, bob, remote} = await makeKept();
+    if (!stored)
+      await alice.ok(`clean`, `--older-than`, `1h`, `--force`);
+    const disk = path.join(world, `alice`);
+    await fs.cp(disk, path.join(world, `two`), {recursive: true, verbatimSymlinks: true});
+    await grow(alice, `On the first disk?`);
+    await grow(alice, `And once more on the first disk?`);
+    await alice.ok(`sync`);
+    await alice.git(`push`, `-q`, `origin`, `refs/session-sync/*`);
+    const [first, firstText] = [await own(alice), await transcript(alice)];
+
+    await fs.rename(disk, path.join(world, `one`));
+    await fs.rename(path.join(world, `two`), disk);
+    await grow(alice, text);
+    await alice.git(`fetch`, `-q`, `origin`, `refs/session-sync/*:refs/session-sync/*`);
+    await alice.ok(`sync`);
+    const second = await own(alice);
+    expect(second.text).toBe(await transcript(alice));
+    expect(second.writer).not.toBe(first.writer);
+    await grow(alice, `Later, on the second disk?`);
+    await alice.ok(`sync`);
+    expect(await alice.json([`push`])).toMatchObject({rejected: []});
+    expect((await own(alice)).text).toBe(await transcript(alice));
+
+    await bob.git(`clone`, `-q`, remote, bob.repo);
+    expect((await bob.json([`pull`])).problems).toEqual([]);
+    const store = new SessionStore(await openRepository(bob.repo, bob.env), bob.env, `0000000000000000`);
+    const texts = new Set<string>();
+    for (const state of (await store.list()).refs) {
+      const chunks: Array<Buffer> = [];
+      for await (const chunk of store.readStream(state, `native/claude-code/transcript.jsonl`))
+        chunks.push(chunk);
+      texts.add(Buffer.concat(chunks).toString());
+    }
+    await store.close();
+    expect(texts).toEqual(new Set([firstText, await transcript(alice)]));
+  });
+
   it(`gives the session another writer, and goes on with it byte for byte`, async () => {
     const {world, alice, bob, remote} = await makeKept();
     await alice.ok(`push`);

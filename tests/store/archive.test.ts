@@ -310,6 +310,23 @@ describe(`archive`, () => {
   });
 });
 
+describe(`what was taken off a remote`, () => {
+  it.each([[`archived`, archive], [`pruned`, prune]] as const)(`and is %s stays so when this clone unites it with what others have`, async (reason, remove) => {
+    const {place, alice, bob} = await team();
+    await dated(bob, session(1), `2024-04-01`, 2);
+    await push(bob);
+    await remove(alice, await planRemoval(alice, {remote: `origin`, sessions: [session(1)]}), {remote: `origin`});
+    expect(await pull(alice)).toMatchObject({united: [{session: session(1), writers: [BOB]}]});
+    for (let turn = 0; turn < 2; turn++)
+      expect(await push(alice)).toMatchObject({pushed: {length: 1 - turn}, withheld: [{session: session(1), reason}]});
+    expect((await liveRefs(place)).filter(name => name.includes(session(1)))).toEqual([ref(session(1), BOB)]);
+
+    // Its own growth is news.
+    await dated(alice, session(1), `2026-11-01`, 5, 3);
+    expect((await push(alice)).pushed.map(one => one.session)).toContain(session(1));
+  });
+});
+
 describe(`one session`, () => {
   it(`comes with those that it goes on from, also out of archives, and says which the remote has not`, async () => {
     const {alice, carol} = await team();

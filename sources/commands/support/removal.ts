@@ -33,9 +33,10 @@ export function leftAlone(left: Array<LeftAlone>): Array<string> {
   const reasons = new Map<string, Array<LeftAlone>>();
   for (const one of left)
     reasons.set(one.reason, [...reasons.get(one.reason) ?? [], one]);
+  const ids = shortIds(left.map(({session}) => session));
   return [...reasons].flatMap(([reason, refs]) => refs.length > NAMED
     ? [`${refs.length} sessions are left alone: ${safe(reason)}`]
-    : refs.map(({session}) => `${session.slice(0, 13)} is left alone: ${safe(reason)}`));
+    : refs.map(({session}) => `${ids.get(session)!} is left alone: ${safe(reason)}`));
 }
 
 /** Throws NOT_CONFIRMED where nobody can be asked; false where a person says no. */
