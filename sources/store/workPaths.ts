@@ -24,17 +24,21 @@ function isGitFolder(part: string) {
   return plain === `.git` || /^git~\d+$/.test(plain);
 }
 
-/** Does a link in `path` to `target` stay inside of the tree? One that is absolute never does. */
+/**
+ * Does a link in `path` to `target` stay inside of the tree? One that is absolute never does. Nor is `..` anywhere but at
+ * the begin: behind another link it leads to wherever that link does.
+ */
 export function staysInside(path: string, target: string) {
   if (target === `` || target.length > 4096 || /^[/\\]|^[A-Za-z]:|[\u0000-\u001f\\]/.test(target))
     return false;
   let depth = path.split(`/`).length - 1;
+  let named = false;
   for (const part of target.split(`/`)) {
     if (part === `..`)
       depth -= 1;
     else if (part !== `.` && part !== ``)
-      depth += 1;
-    if (depth < 0 || isGitFolder(part))
+      named = true;
+    if (depth < 0 || (named && part === `..`) || isGitFolder(part))
       return false;
   }
   return true;
@@ -46,8 +50,9 @@ export function foldedName(path: string) {
 }
 
 const SECRET_FILES = [
-  /^\.env/, /^\.?(?:npmrc|netrc|pypirc|pgpass|htpasswd|git-credentials|dockercfg|terraformrc|s3cfg|boto)$/, /^_netrc$/,
-  /^id_[^.]*(?:\.pub)?$/, /\.(?:pem|key|p12|pfx|p8|jks|keystore|kdbx|ppk|gpg|tfstate|tfvars)$/, /\.tfstate\.backup$/,
+  /^\.env/, /\.env$/, /^\.?(?:npmrc|netrc|pypirc|pgpass|htpasswd|git-credentials|dockercfg|terraformrc|s3cfg|boto)$/, /^_netrc$/,
+  /^id_[^.]*(?:\.pub)?$/, /^id_(?:rsa|dsa|ecdsa|ed25519)(?:_sk)?[._-]/, /\.(?:pem|key|p12|pfx|p8|jks|keystore|keytab|kdbx?|ppk|gpg|ovpn|tfstate|tfvars)$/, /\.tfstate\..*backup$/,
+  /^\.(?:vault-token|vault[-_]pass(?:word)?(?:\.txt)?|my(?:login)?\.cnf|dockerconfigjson)$/, /^token\.(?:json|txt)$/,
   /^\.?credentials?(?:\..*)?$/, /credentials?\.(?:json|ya?ml|toml|ini|xml|txt|csv)$/, /^\.?secrets?(?:\..*)?$/, /^service[-_]?account.*\.json$/,
   /^(?:known_hosts|authorized_keys|kubeconfig|auth\.json)$/,
 ];

@@ -366,11 +366,13 @@ describe(`names in a working tree`, () => {
   it(`are told apart: what is safe, what is secret, which links stay inside`, () => {
     for (const name of [`a`, `a/b.ts`, `.gitignore`, `.github/x.yml`, `größe`, `.claude/settings.json`, `git~x`])
       expect(isSafeWorkPath(name), name).toBe(true);
-    for (const name of [`.env`, `a/.ENV.production`, `x/id_rsa`, `id_work.pub`, `.ssh/config`, `home/.aws/config`, `tls/Server.PEM`, `prod-credentials.json`, `secrets.yaml`])
+    for (const name of [`.env`, `a/.ENV.production`, `x/id_rsa`, `id_work.pub`, `.ssh/config`, `home/.aws/config`, `tls/Server.PEM`, `prod-credentials.json`, `secrets.yaml`, `docker/prod.env`, `id_rsa.bak`, `id_ed25519_sk-old`, `vpn/Office.ovpn`, `.vault_pass`, `.vault-password.txt`, `token.json`, `terraform.tfstate.1700000000.backup`])
       expect(isSecretName(name), name).toBe(true);
-    for (const name of [`id_map.ts`, `environment.ts`, `keys.ts`, `src/secretary.ts`, `monkey`, `credentials/list.ts`, `package.json`])
+    for (const name of [`id_map.ts`, `environment.ts`, `keys.ts`, `src/secretary.ts`, `monkey`, `credentials/list.ts`, `package.json`, `tokens.json`, `id_test.go`, `environment.d.ts`, `src/token.ts`])
       expect(isSecretName(name), name).toBe(false);
     expect([`b`, `./b`, `../c/d`, `../../x`].map(target => staysInside(`a/b/link`, target))).toEqual([true, true, true, true]);
+    // The first is `d -> .`, and what would lead behind it.
+    expect([`.`, `d/../x`, `./d/../../x`, `../d/../x`].map(target => staysInside(`a/b/link`, target))).toEqual([true, false, false, false]);
     expect([`../../../x`, `/etc`, `C:\\x`, ``, `..\\..\\x`, `../../.git/config`, `../../../`].map(target => staysInside(`a/b/link`, target))).toEqual(Array.from({length: 7}, () => false));
     expect(path.posix.normalize(path.posix.join(`a/b`, `../../x`))).toBe(`x`);
   });
