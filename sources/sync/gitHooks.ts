@@ -1,5 +1,6 @@
 import {existsSync}                             from 'node:fs';
 import {readFile, realpath}                     from 'node:fs/promises';
+import {devNull}                                from 'node:os';
 import path                                     from 'node:path';
 import process                                  from 'node:process';
 import {fileURLToPath}                          from 'node:url';
@@ -59,7 +60,7 @@ export async function arrangeHooks(project: Project, settings: OwnSettings, {dry
       for (const place of new Set([folder, usual])) {
         const wanted = settings[part] && place === folder;
         if (place === folder && !inside && (!wanted || !await isCalledAt(folder, hook)))
-          changes.push(...wanted ? [outside(folder, hook)] : []);
+          changes.push(...wanted ? [outside(folder, hook, folder === usual)] : []);
         else if (place !== folder || inside)
           changes.push(...await arrange(place, hook, wanted ? scriptPath(paths) : null, dryRun));
       }
@@ -91,17 +92,22 @@ async function arrange(folder: string, hook: string, script: string | null, dryR
       return await removeHook(folder, hook, {dryRun}) ? [{hook, file, changed: true}] : [];
     return [{hook, file, changed: (await installHook(folder, hook, {script, dryRun})).changed}];
   } catch (error) {
-    if (!(error instanceof HookError))
+    const refused = isCode(error, `EACCES`, `EPERM`, `EROFS`, `EEXIST`, `ENOTDIR`);
+    if (!(error instanceof HookError) && !refused)
       throw error;
-    return [{hook, file, changed: false, problem: script === null ? error.message : `${error.message}. Add this line at its end by hand: ${lineFor(hook)}`}];
+    const reason = refused ? `${file} could not be written (${error.code})` : error.message;
+    return [{hook, file, changed: false, problem: script === null ? reason : `${reason}. Add this line at its end by hand: ${lineFor(hook)}`}];
   }
 }
 
-function outside(folder: string, hook: string): HookChange {
+/** `linked`: git's own folder of hooks leads there. */
+function outside(folder: string, hook: string, linked: boolean): HookChange {
+  if (!linked && folder === devNull)
+    return {hook, file: folder, changed: false, problem: `core.hooksPath names ${folder}: git runs no hooks here, and so nothing of ours either`};
   const file = isHusky(folder) ? path.join(path.dirname(folder), hook) : path.join(folder, hook);
   return {
     hook, file, changed: false,
-    problem: `core.hooksPath names ${folder}, which is not this clone's own: nothing was written there. Add this line to ${file} by hand, at its end (where session-sync is not set up it does nothing): ${lineFor(hook)}`,
+    problem: `${linked ? `Git's folder of hooks is a link to` : `core.hooksPath names`} ${folder}, which is not this clone's own: nothing was written there. Add this line to ${file} by hand, at its end (where session-sync is not set up it does nothing): ${lineFor(hook)}`,
   };
 }
 

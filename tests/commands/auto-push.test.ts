@@ -304,6 +304,29 @@ describe(`what comes with a clone`, () => {
   });
 });
 
+describe(`a place for hooks that is none`, () => {
+  it(`is told of for what it is, and what can be done`, async () => {
+    const {alice, hook} = await kept();
+    const told = async () => {
+      const {exitCode, stderr} = await alice.cli(`init`, `--auto-push`);
+      expect(exitCode).toBe(2);
+      return stderr;
+    };
+    await alice.git(`config`, `core.hooksPath`, `/dev/null`);
+    expect(await told()).toBe(`core.hooksPath names /dev/null: git runs no hooks here, and so nothing of ours either\n`);
+    await alice.git(`config`, `--unset`, `core.hooksPath`);
+
+    await fs.rename(path.dirname(hook), path.join(alice.repo, `githooks`));
+    await fs.writeFile(path.dirname(hook), `no folder\n`);
+    expect(await told()).toMatch(/^.*pre-push could not be written \(E\w+\)\. Add this line at its end by hand: h=/);
+    await fs.rm(path.dirname(hook));
+    await fs.symlink(`../githooks`, path.dirname(hook));
+    expect(await told()).toMatch(/^Git's folder of hooks is a link to .*githooks, which is not this clone's own: nothing was written there/);
+    await alice.ok(`uninit`);
+    expect((await fs.readdir(path.join(alice.repo, `githooks`))).filter(name => !name.endsWith(`.sample`))).toEqual([]);
+  });
+});
+
 describe(`uninit`, () => {
   it(`gives the hooks back, and takes the settings and the remote that init made out`, async () => {
     const {alice, world, hook} = await kept();
