@@ -42,7 +42,7 @@ const SKEW_MS = 60_000;
 /** Hits of one line that are remembered. */
 const MOST_HITS = 50;
 /** Commands that only show what is there, as long as nothing of it goes into a file. */
-const ONLY_LOOKS = /^\s*(?:cd\s+\S+\s*(?:&&|;)\s*)?(?:grep|egrep|fgrep|rg|ag|ack|cat|head|tail|less|more|find|ls|wc|sed\s+-n|git\s+(?:grep|log|show|diff|blame|status))\b[^>;&]*$/;
+const ONLY_LOOKS = /^(?![^]*(?:\btee\b|\bxargs\b|\s-exec))\s*(?:cd\s+\S+\s*(?:&&|;)\s*)?(?:grep|egrep|fgrep|rg|ag|ack|cat|head|tail|less|more|find|ls|wc|sed\s+-n|git\s+(?:grep|log|show|diff|blame|status))\b[^>;&]*$/;
 
 type Hit = {place: Place; at: number; call: string; name: string; match: Match; path?: string; whole?: true; gone?: true};
 

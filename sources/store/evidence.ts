@@ -27,7 +27,10 @@ const PAUSE_S      = 600;
 /** A clock's second, and what passes between a call's record and its process. */
 const SLACK_S      = 2;
 
-const COMMITS = /\bgit(?:\s+-[cC]\s+(?:"[^"\n]*"|'[^'\n]*'|[^\s"']\S*)|\s+-(?![cC]\s)\S+)*\s+(?:commit|merge|rebase|cherry-pick|revert|am|pull)\b/;
+const WORD    = String.raw`(?:"[^"\n]*"|'[^'\n]*'|[^\s"'])+`;
+const COMMITS = new RegExp(String.raw`^git(?:\s+-[cC]\s+${WORD}|\s+-(?![cC]\s)${WORD})*\s+(?:commit|merge|rebase|cherry-pick|revert|am|pull)\b`);
+/** Characters from `git` to what it shall do. */
+const LONGEST_GIT = 500;
 /** `[main 1a2b3c4] subject`, `[main (root-commit) 1a2b3c4]`, `[detached HEAD 1a2b3c4]`. */
 const PRINTED = /^\[[^\]\n]{1,300}? ([0-9a-f]{7,64})\] /gm;
 
@@ -195,7 +198,14 @@ function lengths(marks: TimedMarks): Array<[number, number]> {
 function makesCommits(record: NeutralRecord) {
   if (record.kind !== `call`)
     return false;
-  return record.tool === `shell` ? COMMITS.test(record.args.command) : record.tool === `mcp` && /commit/i.test(record.args.tool);
+  return record.tool === `shell` ? commitsByGit(record.args.command) : record.tool === `mcp` && /commit/i.test(record.args.tool);
+}
+
+function commitsByGit(command: string) {
+  for (const {index} of command.matchAll(/\bgit\s/g))
+    if (COMMITS.test(command.slice(index, index + LONGEST_GIT)))
+      return true;
+  return false;
 }
 
 /** The path below the working tree that it is in, with `/`; null for one outside of all. */

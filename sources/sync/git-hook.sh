@@ -82,6 +82,13 @@ trailer() {
 
   # Nothing but comments, a sign-off or the template ends the commit. With a trailer in it, git would take it for a message.
   said=$(said < "$file")
+  # Where git has no editor run, a line like `#12 Fix it` is no comment but stays. Unless `:` is the person's own editor,
+  # which git's hints tell: they have blanks, and a line of nothing else.
+  comment=
+  if [ "${GIT_EDITOR-}" = : ] && ! grep -q -e "$SCISSORS" -e '^#$' "$file"; then
+    comment=$(printf '\001')
+    [ -n "$said" ] || ! grep -q '^#[^[:blank:]#]' "$file" || said=$(cat "$file")
+  fi
   [ -n "$said" ] || return 0
   template=$(git config --type=path commit.template)
   [ -z "$template" ] || [ ! -f "$template" ] || [ "$said" != "$(said < "$template")" ] || return 0
@@ -99,11 +106,14 @@ trailer() {
   done < "$state/live"
   [ "$#" -gt 0 ] || return 0
   [ -z "$(tail -c 1 "$file")" ] || echo >> "$file"
-  git interpret-trailers --in-place --no-divider --where end --if-exists addIfDifferent --if-missing add "$@" "$file"
+  # With another character for comments the trailer goes below such a line, and not above it.
+  git -c trailer.separators=: ${comment:+-c core.commentChar="$comment"} interpret-trailers --in-place --no-divider --where end --if-exists addIfDifferent --if-missing add "$@" "$file"
 }
 
+SCISSORS='^[^ ]* -\{24\} >8 -\{24\}$'
+
 said() {
-  sed '/^[^ ]* -\{24\} >8 -\{24\}$/,$d' | git stripspace --strip-comments | grep -v '^Signed-off-by: '
+  sed "/$SCISSORS/,\$d" | git stripspace --strip-comments | grep -v '^Signed-off-by: '
 }
 
 case $name in

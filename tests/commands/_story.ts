@@ -9,6 +9,8 @@ const BEGIN = Date.UTC(2026, 10, 20, 9);
 /** A session of Claude Code that is told call by call, and what is committed meanwhile. One clock for both. */
 export class Story {
   private last: string | null = null;
+  /** Whose transcript is written: the session's, or a sub-agent's. */
+  private agent: string | null = null;
   private count = 0;
   private now = BEGIN;
 
@@ -56,6 +58,18 @@ export class Story {
     return (await this.person.git(`rev-parse`, `HEAD`)).trim();
   }
 
+  /** A sub-agent works, with a transcript of its own; then its report comes. */
+  async delegates(agent: string, prompt: string, work: () => Promise<void>) {
+    const id = `toolu_task_${agent}`;
+    await this.line(`assistant`, this.answer([{type: `tool_use`, id, name: `Task`, input: {description: prompt, prompt, subagent_type: `general-purpose`}}], `tool_use`));
+    const {last} = this;
+    [this.agent, this.last] = [agent, null];
+    await this.prompt(prompt);
+    await work();
+    [this.agent, this.last] = [null, last];
+    await this.line(`user`, {role: `user`, content: [{type: `tool_result`, tool_use_id: id, content: [{type: `text`, text: `It is done.`}]}]}, {toolUseResult: {status: `completed`, prompt, agentId: agent, content: [{type: `text`, text: `It is done.`}]}});
+  }
+
   /** Sets the time of what git does next. */
   clock(seconds = 10) {
     this.now += seconds * 1000;
@@ -75,9 +89,10 @@ export class Story {
   private async line(type: string, message: object, more: object = {}) {
     this.now += 1000;
     const uuid = `${this.session.slice(0, 24)}${String(this.count++).padStart(12, `0`)}`;
-    const line = {parentUuid: this.last, isSidechain: false, type, message, ...more, uuid, timestamp: new Date(this.now).toISOString(), userType: `external`, entrypoint: `cli`, cwd: this.person.repo, sessionId: this.session, version: `2.1.330`, gitBranch: `main`};
+    const line = {parentUuid: this.last, isSidechain: this.agent !== null, ...this.agent === null ? {} : {agentId: this.agent}, type, message, ...more, uuid, timestamp: new Date(this.now).toISOString(), userType: `external`, entrypoint: `cli`, cwd: this.person.repo, sessionId: this.session, version: `2.1.330`, gitBranch: `main`};
     this.last = uuid;
-    const file = this.person.transcript(this.session);
+    const main = this.person.transcript(this.session);
+    const file = this.agent === null ? main : path.join(main.replace(/\.jsonl$/, ``), `subagents`, `agent-${this.agent}.jsonl`);
     await fs.mkdir(path.dirname(file), {recursive: true});
     await fs.appendFile(file, `${JSON.stringify(line)}\n`);
   }

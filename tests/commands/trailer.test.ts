@@ -81,6 +81,28 @@ describe(`init --trailer`, () => {
     expect(await commit(`-m`, `Without`)).toBe(`Without`);
   });
 
+  it(`below the whole message, also where lines of it look like comments`, async () => {
+    const {alice, world, commit} = await atWork();
+    expect(await commit(`-m`, `#12 Fix the cart`)).toBe(`#12 Fix the cart\n\n${TRAILER}`);
+    expect(await commit(`-m`, `Fix`, `-m`, `#12 is the reason`)).toBe(`Fix\n\n#12 is the reason\n\n${TRAILER}`);
+    expect(await commit(`-m`, `Fix`, `-m`, `See\n#12`)).toBe(`Fix\n\nSee\n#12\n\n${TRAILER}`);
+    expect(await commit(`-m`, `Fix`, `-m`, `Change-Id: I0123456789`)).toBe(`Fix\n\nChange-Id: I0123456789\n${TRAILER}`);
+    await alice.git(`config`, `trailer.separators`, `=`);
+    expect(await commit(`-m`, `Fix`)).toBe(`Fix\n\n${TRAILER}`);
+    await alice.git(`config`, `--unset`, `trailer.separators`);
+
+    // In an editor they are comments; and a person's own editor may be one that does nothing.
+    await editor(alice, world, `{ echo "Fix"; echo; echo "#12"; cat "$1"; } > "$1.new"; mv "$1.new" "$1"`);
+    expect(await commit()).toBe(`Fix\n\n${TRAILER}`);
+    alice.env = {...alice.env, GIT_EDITOR: `:`};
+    await alice.git(`commit`, `-q`, `--amend`);
+    expect(await message(alice)).toBe(`Fix\n\n${TRAILER}`);
+    await fs.writeFile(path.join(alice.repo, `one more`), ``);
+    await alice.git(`add`, `-A`);
+    for (const args of [[], [`-v`], [`-s`]])
+      expect((await alice.program(`git`, `commit`, ...args)).exitCode).toBe(1);
+  });
+
   it(`lets a person call a commit off, as before`, async () => {
     const {alice, world} = await atWork();
     await fs.writeFile(path.join(alice.repo, `new`), ``);

@@ -174,6 +174,39 @@ describe(`who wrote a line`, () => {
     expect(await line(alice, `cart.js:1`, 1)).toMatchObject({subject: `Begin the cart`, session: null});
   }, 120_000);
 
+  it(`is a sub-agent, with the prompt that it worked for; or who came after it`, async () => {
+    const {alice, story} = await makeStory();
+    await story.prompt(`Let others add taxes`);
+    await story.delegates(`b1`, `SUB: write the taxes`, async () => {
+      await story.writes(`tax.js`, `export const taxPercent = 19;\nexport const reducedTax = 7;\n`);
+      await story.writes(`hand.js`, `export const changedAfter = 1;\n`);
+    });
+    await story.prompt(`Now change it yourself`);
+    await story.edits(`hand.js`, `export const changedAfter = 1;`, `export const somethingElse = 2;`);
+    await story.edits(`hand.js`, `export const somethingElse = 2;`, `export const changedAfter = 1;`);
+    await alice.ok(`sync`);
+    const sub = {stream: `sub-b1`, name: `Write`, match: `exact`};
+    expect(await line(alice, `tax.js:1`)).toMatchObject({commit: null, session: {session: SESSION}, prompt: {stream: `main`, text: `Let others add taxes`}, writer: sub});
+    expect(await line(alice, `hand.js:1`)).toMatchObject({prompt: {text: `Now change it yourself`}, writer: {stream: `main`, name: `Edit`}});
+
+    await story.commits(`Taxes`);
+    story.clock(90_000);
+    await story.byHand(`Later`, `--allow-empty`);
+    await alice.ok(`sync`);
+    expect(await line(alice, `tax.js:2`)).toMatchObject({session: {how: `commit`}, prompt: {text: `Let others add taxes`}, writer: sub});
+    expect(await line(alice, `hand.js:1`)).toMatchObject({prompt: {text: `Now change it yourself`}, writer: {stream: `main`}});
+    expect((await alice.ok(`why`, `tax.js:1`))).toMatch(/call +sub-b1 \d+ {2}\[Write\]/);
+
+    // What only a sub-agent wrote, and a person committed.
+    await story.prompt(`And customs`);
+    await story.delegates(`b2`, `SUB: write the customs`, async () => await story.writes(`customs.js`, `export const customsPercent = 3;\n`));
+    await alice.ok(`sync`);
+    story.clock(9000);
+    await story.byHand(`Customs`);
+    expect(await ties(alice, `-n`, `1`)).toEqual([[`Customs`, `edits`]]);
+    expect(await line(alice, `customs.js:1`)).toMatchObject({prompt: {text: `And customs`}, writer: {stream: `sub-b2`}});
+  }, 120_000);
+
   it(`is not the session whose other lines a person committed together with it`, async () => {
     const {alice, story, shipping} = await makeStory();
     await story.prompt(`Edit`);

@@ -50,6 +50,10 @@ async function makeWorld() {
         see(at, {kind: `call`, call: `c${calls}`, name: `Bash`, input: {command}, tool: `shell`, args: {command}});
         see(at + 1, {kind: `result`, call: `c${calls++}`, content: [{type: `text`, text: output}]});
       },
+      writes: (at: number, file: string, content: string, result: object = {}) => {
+        see(at, {kind: `call`, call: `c${calls}`, name: `Write`, input: {}, tool: `write`, args: {path: file, content}});
+        see(at + 1, {kind: `result`, call: `c${calls++}`, content: [], ...result});
+      },
       sync: async (former?: Array<Produced>): Promise<Array<Produced>> => {
         if (former !== undefined)
           base = {produced: former, updated: iso(updated)} as unknown as StoredHeader;
@@ -139,6 +143,34 @@ describe(`commits of a session`, () => {
     two.says(BEGIN + 52);
     expect(brief(await one.sync())).toEqual([[byHand, `edits`], [shipping, `time`], [nobody, `time`]]);
     expect(brief(await two.sync())).toEqual([[byHand, `time`], [shipping, `call`], [nobody, `time`]]);
+  });
+
+  it(`are not those with lines that were written after them, by a call that failed, or that were in a file before`, async () => {
+    const {commit, session} = await makeWorld();
+    const [one, two] = [session(), session()];
+    const byHand = await commit(BEGIN + 10, `a.js`, `export const byHand = 1;\nexport const alsoByHand = 2;\n`);
+    one.writes(BEGIN + 100, `a.js`, `export const byHand = 1;\nexport const alsoByHand = 2;\nexport const third = 3;\n`);
+    two.writes(BEGIN + 5, `a.js`, `export const byHand = 1;\n`, {error: true});
+    two.writes(BEGIN + 6, `a.js`, `export const byHand = 1;\nexport const own = 1;\n`, {patch: [{path: `a.js`, change: `update`, diff: `@@ -1 +1,2 @@\n export const byHand = 1;\n+export const own = 1;\n`}]});
+    expect(brief(await one.sync())).toEqual([]);
+    expect(brief(await two.sync())).toEqual([]);
+    const later = await commit(BEGIN + 200, `a.js`, `export const third = 3;\nexport const own = 1;\n`);
+    one.restart();
+    one.says(BEGIN + 201);
+    two.says(BEGIN + 201);
+    expect(brief(await one.sync())).toEqual([[later, `edits`]]);
+    // The time is another thing.
+    expect(brief(await two.sync())).toEqual([[byHand, `time`], [later, `edits`]]);
+  });
+
+  it(`are looked for in commands of any length and form`, async () => {
+    const {commit, session} = await makeWorld();
+    const one = session();
+    for (const [index, part] of [`-c `, `git -c "`, `git `, `-x"" `].entries())
+      one.runs(BEGIN - 300 + index, `git ${part.repeat(20_000)}status`);
+    one.runs(BEGIN + 10, `git -C "/home/alice/my shop" -c user.name='A B' commit -qm x`);
+    const made = await commit(BEGIN + 10, `a.js`, `one\n`);
+    expect(brief(await one.sync())).toEqual([[made, `call`]]);
   });
 
   it(`made long after the work stopped are a guess no more`, async () => {
