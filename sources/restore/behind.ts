@@ -1,3 +1,5 @@
+import path                          from 'node:path';
+
 import {isSafeId}                    from '../interchange/index.ts';
 import type {Produced}               from '../interchange/index.ts';
 import {Evidence}                    from '../store/evidence.ts';
@@ -56,16 +58,21 @@ export class SessionsBehind {
   private readonly byCommit = new Map<string, Array<Entry>>();
   private readonly byPatch = new Map<string, Array<Entry>>();
   private readonly byFile = new Map<string, Array<Stored>>();
+  private readonly byName = new Map<string, Array<Stored>>();
   private readonly byBase = new Map<string, Array<Stored>>();
   private readonly entries: Array<Entry> = [];
   private readonly evidence = new Map<Stored, Promise<Evidence>>();
+  /** Sessions that were read once more for files that may have been moved. */
+  private moves = 0;
   private readonly ancestors = new Map<string, Promise<boolean>>();
 
   constructor(private readonly project: Project, private readonly store: SessionStore, sessions: Array<StoredSession>) {
     for (const {session, newest, others} of sessions) {
       this.byId.set(session, newest);
-      for (const file of newest.header.edited?.files ?? [])
+      for (const file of newest.header.edited?.files ?? []) {
         add(this.byFile, file, newest);
+        add(this.byName, path.posix.basename(file), newest);
+      }
       if (newest.header.commit !== undefined && newest.header.changes !== undefined)
         add(this.byBase, newest.header.commit, newest);
       for (const stored of [newest, ...others]) {
@@ -176,18 +183,37 @@ export class SessionsBehind {
 
   /** Who wrote lines of a commit that a person made afterwards: sessions that edited its files before. */
   private async written({committed}: LoggedCommit, change: Change): Promise<Array<Behind>> {
-    const age = ({header}: Stored) => Math.abs(Date.parse(header.updated ?? ``) / 1000 - committed);
-    const candidates = [...new Set(change.files.flatMap(file => this.byFile.get(file) ?? []))]
-      .filter(({header}) => Date.parse(header.created ?? ``) / 1000 <= committed + SKEW_S)
-      .sort((a, b) => age(a) - age(b)).slice(0, MOST_READ_EACH);
+    const near = (sessions: Array<Stored>) => {
+      const age = ({header}: Stored) => Math.abs(Date.parse(header.updated ?? ``) / 1000 - committed);
+      return [...new Set(sessions)].filter(({header}) => Date.parse(header.created ?? ``) / 1000 <= committed + SKEW_S)
+        .sort((a, b) => age(a) - age(b)).slice(0, MOST_READ_EACH);
+    };
     const found: Array<Behind> = [];
-    for (const stored of candidates) {
+    for (const stored of near(change.files.flatMap(file => this.byFile.get(file) ?? []))) {
       if (!this.evidence.has(stored) && this.evidence.size >= MOST_READ)
         break;
       const evidence = this.evidence.get(stored) ?? this.read(stored);
       this.evidence.set(stored, evidence);
       if ((await evidence).hasLines(change.marks, committed + CLOCKS_S))
         found.push({session: stored.session, stored, how: `edits`, noted: []});
+    }
+    return found.length > 0 ? found : await this.moved(near, committed, change);
+  }
+
+  /** A squash that also moved a file has its lines under a name that no session knows: the same in another folder is a guess. */
+  private async moved(near: (sessions: Array<Stored>) => Array<Stored>, committed: number, {files, marks}: Change): Promise<Array<Behind>> {
+    const names = new Map(files.map(file => [path.posix.basename(file), file]));
+    const found: Array<Behind> = [];
+    for (const stored of near([...names.keys()].flatMap(name => this.byName.get(name) ?? []))) {
+      const renamed = new Map((stored.header.edited?.files ?? []).flatMap(file => {
+        const now = names.get(path.posix.basename(file));
+        return now === undefined || now === file ? [] : [[file, now]];
+      }));
+      if (renamed.size === 0 || this.moves >= MOST_READ)
+        continue;
+      this.moves += 1;
+      if ((await this.read(stored, renamed)).hasLines(marks, committed + CLOCKS_S, FEWEST))
+        found.push({session: stored.session, stored, how: `edits`, maybe: true, noted: []});
     }
     return found;
   }
@@ -203,9 +229,9 @@ export class SessionsBehind {
     }).map(stored => ({session: stored.session, stored, how: `left`, maybe: true, noted: []}));
   }
 
-  private async read(stored: Stored): Promise<Evidence> {
+  private async read(stored: Stored, renamed: Map<string, string> = new Map()): Promise<Evidence> {
     const {root, machine} = this.project;
-    const evidence = new Evidence(() => [root]);
+    const evidence = new Evidence(() => [root], undefined, renamed);
     for (const stream of streamsOf(stored))
       for await (const record of readHistory(this.store, stored, {stream, roots: localRoots(this.project, stored), platform: machine.platform, repairs: []}))
         evidence.see(stream, record, stream === `main` && record.seq < (stored.header.lineage?.source === undefined ? 0 : stored.header.lineage.seq));

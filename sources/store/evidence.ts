@@ -48,8 +48,8 @@ export class Evidence {
   private readonly active: Array<[number, number]> = [];
   private readonly cwd = new Map<string, string>();
 
-  /** `folders`: absolute paths of the project's working trees. */
-  constructor(private readonly folders: () => Array<string>, saved?: Json) {
+  /** `folders`: absolute paths of the project's working trees; `renamed`: other names of files. */
+  constructor(private readonly folders: () => Array<string>, saved?: Json, private readonly renamed: Map<string, string> = new Map()) {
     const known = saved as Saved | undefined;
     if (known === undefined || known === null)
       return;
@@ -116,9 +116,9 @@ export class Evidence {
       : time >= from - SLACK_S && time <= (to ?? from + PAUSE_S) + SLACK_S);
   }
 
-  /** The commit has lines that the session wrote, before a time in seconds: who wrote them after may have them from there. */
-  hasLines(marks: LineMarks, until = Infinity) {
-    return marksOf(marks).some(mark => (this.telling.get(mark) ?? this.common.get(mark) ?? Infinity) <= until);
+  /** The commit has lines that the session wrote, before a time in seconds: who wrote them after may have them from there. `fewest`: so many. */
+  hasLines(marks: LineMarks, until = Infinity, fewest = 1) {
+    return marksOf(marks).filter(mark => (this.telling.get(mark) ?? this.common.get(mark) ?? Infinity) <= until).length >= fewest;
   }
 
   wasAtWork(time: number) {
@@ -140,9 +140,10 @@ export class Evidence {
   private write(stream: string, record: CallRecord | ResultRecord, time: number) {
     const fresh = {telling: [] as Array<string>, common: [] as Array<string>, files: [] as Array<string>, whole: false};
     for (const {path: given, added, removed, whole} of writtenBy(record)) {
-      const file = relativePath(given, this.cwd.get(stream) ?? this.cwd.get(`main`), this.folders());
-      if (file === null)
+      const known = relativePath(given, this.cwd.get(stream) ?? this.cwd.get(`main`), this.folders());
+      if (known === null)
         continue;
+      const file = this.renamed.get(known) ?? known;
       if (!this.paths.delete(file))
         fresh.files.push(file);
       this.paths.add(file);

@@ -251,6 +251,18 @@ describe(`who wrote a line`, () => {
     await alice.git(`mv`, `src/shipping costs.js`, `lib.js`);
     await story.byHand(`Squash and rename`);
     expect(await line(alice, `lib.js:1`)).toMatchObject({session: {how: `squash`}, writer: {name: `Write`, match: `elsewhere`, path: `src/shipping costs.js`}});
+
+    // Alone, and in another folder: nothing else of the session is in that commit.
+    await alice.git(`checkout`, `-q`, `-b`, `moved`, start);
+    await fs.mkdir(path.join(alice.repo, `lib`));
+    await write(alice, `lib/shipping costs.js`, `export const shippingCosts = 4;\n\nexport const freeFrom = 50;\n`);
+    await story.byHand(`Squash and move`);
+    expect(await ties(alice, `-n`, `1`)).toEqual([[`Squash and move`, `edits?`]]);
+    expect(await line(alice, `lib/shipping costs.js:1`)).toMatchObject({session: {how: `edits`, maybe: true}, writer: {name: `Write`, match: `elsewhere`}, prompt: {text: `Add shipping costs`}});
+    await fs.mkdir(path.join(alice.repo, `other`));
+    await write(alice, `other/shipping costs.js`, `export const shippingCosts = 4;\nexport const nothingElseOfIt = 1;\n`);
+    await story.byHand(`One line alone`);
+    expect(await ties(alice, `-n`, `1`)).toEqual([[`One line alone`]]);
   }, 120_000);
 
   it(`is not asked of submodules, of git's own files and of binary ones; nor before the first commit`, async () => {
