@@ -55,10 +55,10 @@ export class ArchiveCommand extends BaseCommand {
     bar.update(`asking ${safe(remote)}`);
     const plan = await planRemoval(store, options).finally(() => bar.clear());
     if (plan.chosen.length > 0)
-      this.say(removalTable(plan.chosen, now));
+      this.say(removalTable(plan, now));
     if (this.dryRun || plan.chosen.length === 0) {
       this.say(plan.chosen.length === 0 ? `There is nothing to move on ${safe(remote)}.` : `${plan.chosen.length} would be moved into archives on ${safe(remote)}.`);
-      leftAlone(plan.left).forEach(line => this.warn(line));
+      leftAlone(plan.left, plan).forEach(line => this.warn(line));
       return this.done({remote, dryRun: this.dryRun, archived: removalData(plan.chosen), archives: [], left: plan.left});
     }
     if (!await confirmed(this.context, `Move these ${plan.chosen.length} into archives on ${safe(remote)}?`, this)) {
@@ -69,7 +69,7 @@ export class ArchiveCommand extends BaseCommand {
     bar.update(`archiving on ${safe(remote)}`);
     const {removed, left, problems, archives} = await archive(store, plan, options).finally(() => bar.clear());
     this.say(`${removed.length} moved on ${safe(remote)}, into ${archives.map(ref => safe(ref)).join(`, `) || `no archive`}.`);
-    [...leftAlone(left), ...problems].forEach(line => this.warn(line));
+    [...leftAlone(left, plan), ...problems].forEach(line => this.warn(line));
     return this.done({remote, dryRun: false, archived: removalData(removed), archives, left}, removed.length < plan.chosen.length || problems.length > 0 ? 2 : 0);
   }
 }

@@ -72,7 +72,7 @@ async function arrive(store: SessionStore, remote: string, theirs: Map<string, s
 }
 
 /** What this clone has archived there before, also where its own refs of it are gone. */
-async function fetchOwnArchives(store: SessionStore, remote: string, theirs: Map<string, string>, options: RemovalOptions) {
+export async function fetchOwnArchives(store: SessionStore, remote: string, theirs: Map<string, string>, options: RemovalOptions) {
   const known   = new Map((await store.reader.refs([ARCHIVE_REFS])).map(({ref, oid}) => [ref, oid]));
   const missing = [...theirs].filter(([ref, oid]) => parseArchiveRef(ref)?.writer === store.writer && known.get(ref) !== oid);
   // Without a `+`: what is here and not yet there is not thrown away.
@@ -86,36 +86,40 @@ async function fetchOwnArchives(store: SessionStore, remote: string, theirs: Map
 /** Commits of the archives of these years, with each session's commit as a parent and its header in the tree. What is in already changes nothing. */
 async function writeArchives(store: SessionStore, chosen: Array<Removal>) {
   const known = new Map((await ownArchives(store)).map(archive => [archive.year, archive]));
-  const years = new Map<string, Array<Removal & {json: Buffer}>>();
+  const years = new Map<string, Array<Removal>>();
   for (const one of chosen) {
     const year = yearOf(one)!;
     const json = entryJson(one.keep, one.header);
     if (known.get(year)?.names.get(`${one.session}.${one.writer}`) !== blobId(json, store.repo.objectFormat))
-      years.set(year, [...years.get(year) ?? [], {...one, json}]);
+      years.set(year, [...years.get(year) ?? [], one]);
   }
-  if (years.size === 0)
-    return;
 
+  for (const [year, sessions] of [...years].sort(([a], [b]) => a < b ? -1 : 1))
+    await writeArchive(store, archiveRef(store.writer, year), year, sessions, known.get(year)?.commit === undefined ? {} : {from: known.get(year)!.commit});
+}
+
+/**
+ * Commits that keep these sessions, on `ref`: going on `from` the archive as it is, or anew and only `after` it by their
+ * number.
+ */
+export async function writeArchive(store: SessionStore, ref: string, year: string, sessions: Array<Pick<Removal, `session` | `writer` | `keep` | `header`>>, {from, after = from}: {from?: string; after?: string}) {
   const importer = new FastImport(store.repo, store.env);
   try {
-    for (const [year, sessions] of [...years].sort(([a], [b]) => a < b ? -1 : 1)) {
-      const base = known.get(year);
-      const body = base && (await store.reader.object(base.commit, 1 << 20))?.body.toString();
-      let number = body === undefined ? 0 : Number(/^committer .* (\d+) \+0000$/m.exec(body)?.[1] ?? 0);
-      for (let at = 0; at < sessions.length; at += PARENTS) {
-        const batch = sessions.slice(at, at + PARENTS);
-        const marks: Array<number> = [];
-        for (const {json} of batch)
-          marks.push(await importer.blob(json));
+    const body = after === undefined ? undefined : (await store.reader.object(after, 1 << 20))?.body.toString();
+    let number = body === undefined ? 0 : Number(/^committer .* (\d+) \+0000$/m.exec(body)?.[1] ?? 0);
+    for (let at = 0; at < sessions.length; at += PARENTS) {
+      const batch = sessions.slice(at, at + PARENTS);
+      const marks: Array<number> = [];
+      for (const {keep, header} of batch)
+        marks.push(await importer.blob(entryJson(keep, header)));
 
-        const message = `session-sync archive ${year}: ${batch.length} ${batch.length === 1 ? `session` : `sessions`}\n`;
-        const person  = `session-sync <session-sync@localhost> ${++number} +0000`;
-        await importer.send(`commit ${archiveRef(store.writer, year)}\nauthor ${person}\ncommitter ${person}\ndata ${message.length}\n${message}`
-          + (at === 0 && base !== undefined ? `from ${base.commit}^0\n` : ``)
-          + batch.map(({keep}) => `merge ${keep}^0\n`).join(``)
-          + batch.map(({session, writer}, index) => `M 100644 :${marks[index]!} h/${shardOf(session)}/${session}.${writer}.json\n`).join(``)
-          + `\n`);
-      }
+      const message = `session-sync archive ${year}: ${batch.length} ${batch.length === 1 ? `session` : `sessions`}\n`;
+      const person  = `session-sync <session-sync@localhost> ${++number} +0000`;
+      await importer.send(`commit ${ref}\nauthor ${person}\ncommitter ${person}\ndata ${message.length}\n${message}`
+        + (at === 0 && from !== undefined ? `from ${from}^0\n` : ``)
+        + batch.map(({keep}) => `merge ${keep}^0\n`).join(``)
+        + batch.map(({session, writer}, index) => `M 100644 :${marks[index]!} h/${shardOf(session)}/${session}.${writer}.json\n`).join(``)
+        + `\n`);
     }
 
     const result = await importer.finish(``);

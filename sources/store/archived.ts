@@ -122,7 +122,7 @@ async function fetchArchived(store: SessionStore, remote: string, states: Array<
 }
 
 /** Sets the tracking ref of an archived session that is here, unless it is further. An index is anybody's word: what it names may be no session. */
-async function track(store: SessionStore, remote: string, {session, writer, commit}: ArchivedState): Promise<`bad` | `moved` | `same`> {
+export async function track(store: SessionStore, remote: string, {session, writer, commit}: Pick<ArchivedState, `session` | `writer` | `commit`>): Promise<`bad` | `moved` | `same`> {
   const ref  = trackingRef(remote, sessionRef(session, writer));
   const from = (await store.reader.object(ref, MAX_HEADER_BYTES))?.oid ?? null;
   if (await readHeader(store.reader, {session, writer, commit}).catch(ignoreBad) === null) {

@@ -24,9 +24,9 @@ export function entryJson(commit: string, header: StoredHeader) {
  * Brings this clone's index (`refs/session-sync/index/<writer>`: one JSON file a session, nothing else) up to date with
  * its refs, so that others can list sessions without fetching them. Entries of sessions that are no longer here stay,
  * unless `keep` says no: a remote may have them still. What lies in this clone's archives stands in folders of their own;
- * what was taken off all remotes does not stand in it. Resolves to the index's commit; null while there is no session.
+ * what was taken off all remotes does not stand in it. `dropped`: years whose archive is no more. Resolves to the index's commit; null while there is no session.
  */
-export async function updateIndex(store: SessionStore, keep: (session: string) => boolean = () => true): Promise<string | null> {
+export async function updateIndex(store: SessionStore, keep: (session: string) => boolean = () => true, dropped: ReadonlySet<string> = new Set()): Promise<string | null> {
   await store.follow();
   for (let attempt = 0; ; attempt++) {
     const {refs} = await store.list();
@@ -51,6 +51,9 @@ export async function updateIndex(store: SessionStore, keep: (session: string) =
     for (const {year, folder} of archives)
       if (before.archived.get(year) !== folder)
         lines.push(`M 040000 ${folder} a/${year}\n`);
+    for (const year of dropped)
+      if (before.archived.has(year))
+        lines.push(`D a/${year}\n`);
 
     const fresh = [...wanted].filter(([session, json]) => known.get(session) !== blobId(json, store.repo.objectFormat));
     if (fresh.length === 0 && lines.length === 0)

@@ -17,6 +17,7 @@ export {listRemote, remoteSessions}                 from './listing.ts';
 export {unite}                                      from './merge.ts';
 export type {UniteResult}                           from './merge.ts';
 export {prune}                                      from './prune.ts';
+export {planArchivedRemoval, pruneArchived}         from './pruneArchived.ts';
 export type {RemovalResult}                         from './prune.ts';
 export {planRemoval}                                from './removal.ts';
 export type {LeftAlone, Removal, RemovalPlan}       from './removal.ts';

@@ -94,12 +94,12 @@ async function withOwnHeaders(store: SessionStore, {states}: RemoteListing): Pro
   }));
 }
 
-function isOld(header: StoredHeader | undefined, before: number | undefined) {
+export function isOld(header: StoredHeader | undefined, before: number | undefined) {
   return header !== undefined && (before === undefined || Date.parse(header.updated ?? ``) < before);
 }
 
 /** Sessions without which one that stays would have no beginning. */
-function neededBy(staying: Set<string>, states: Array<RemoteState>) {
+export function neededBy(staying: Set<string>, states: Array<Pick<RemoteState, `session` | `header`>>) {
   const parents = new Map<string, Set<string>>();
   for (const {session, header} of states)
     if (header?.lineage !== undefined)

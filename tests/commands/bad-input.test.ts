@@ -158,3 +158,10 @@ describe(`a store`, () => {
     await alice.git(`fsck`, `--strict`);
   });
 });
+
+it(`a folder that was removed under the shell is said, without a stack`, async () => {
+  const {alice} = await makeWorld();
+  const output = await alice.program(`sh`, `-c`, `mkdir gone && cd gone && rmdir ../gone && session-sync status`);
+  expect(output).toMatchObject({exitCode: 1, stdout: ``, stderr: expect.stringContaining(`No such folder`)});
+  expect(output.stderr).not.toContain(`    at `);
+});

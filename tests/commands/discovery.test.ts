@@ -91,8 +91,8 @@ describe(`prune and archive`, () => {
     for (const verb of [`prune`, `archive`]) {
       const output = await alice.cli(verb, `--older-than`, `1h`, `--dry-run`);
       // The other one has no times in it.
-      expect(output).toMatchObject({exitCode: 0, stderr: expect.stringMatching(/^5e551000-0000 is left alone: its header does not say when it was\n$/)});
-      expect(output.stdout).toMatch(/^session +age +agent +of +size +title\n5e551000 .*this clone/);
+      expect(output).toMatchObject({exitCode: 0, stderr: expect.stringMatching(/^5e551000-0000-4000-8000-000000000002 is left alone: its header does not say when it was\n$/)});
+      expect(output.stdout).toMatch(/^session +age +agent +of +size +title\n5e551000-0000-4000-8000-000000000001 .*this clone/);
       expect(output.stdout).toMatch(/1 would be (removed from|moved into archives on) origin\.\n$/);
       expectPlain(output);
       const refused = await alice.cli(verb, `--older-than`, `1h`);
@@ -138,5 +138,10 @@ describe(`prune and archive`, () => {
     expect(await bob.json([`restore`, `--agent`, `codex`])).toMatchObject({session: SESSION, restored: [{outcome: `created`}]});
     expect((await alice.json([`list`])).sessions).toMatchObject([{where: `pushed`}]);
     expect(await alice.json([`push`])).toMatchObject({pushed: [], withheld: [{session: SESSION, reason: `archived`}]});
-  }, 120_000);
+
+    expect(await alice.ok(`prune`, `--archived`, `--session`, `5e55`, `--dry-run`)).toMatch(/1 would be removed from origin\.\n$/);
+    expect(await alice.json([`prune`, `--archived`, `--session`, `5e55`, `--yes`])).toMatchObject({removed: [{session: SESSION}], left: []});
+    expect((await bob.json([`list`, `--remote`, `--archived`])).sessions).toEqual([]);
+    expect((await alice.json([`list`])).sessions).toMatchObject([{where: `local`}]);
+  }, 180_000);
 });

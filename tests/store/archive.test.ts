@@ -1,7 +1,7 @@
 import * as fs                                            from 'node:fs/promises';
 import {describe, expect, it}                             from 'vitest';
 
-import {archive, listRemote, planRemoval, prune, pull, pullArchives, pullSession, push, remoteSessions, removeRefs, updateIndex} from '../../sources/store/index.ts';
+import {archive, listRemote, planArchivedRemoval, planRemoval, prune, pruneArchived, pull, pullArchives, pullSession, push, remoteSessions, removeRefs, updateIndex} from '../../sources/store/index.ts';
 import type {SessionStore}                                from '../../sources/store/index.ts';
 
 import {SESSION, WRITER, content, feed, freshRepository, lines, meta, openStore, scratch, session} from './_repo.ts';
@@ -307,6 +307,66 @@ describe(`archive`, () => {
     await place.git(`hub.git`, `update-ref`, `refs/session-sync/archive/${BOB}/20255`, main);
     expect((await listRemote(carol.repo, carol.env, `origin`)).problems.map(({code}) => code)).toContain(`UNSAFE_NAME`);
     await expect(pullSession(carol, session(7))).rejects.toMatchObject({code: `UNKNOWN_SESSION`});
+  });
+});
+
+describe(`prune in archives`, () => {
+  it(`takes sessions out of this clone's own, and keeps them here`, async () => {
+    const {place, alice, carol} = await team();
+    const others = {...old, others: true};
+    await archive(alice, await planRemoval(alice, others), others);
+    const [commit, archives] = [(await alice.head(session(1)))!.commit, [2024, 2025].map(year => `refs/session-sync/archive/${WRITER}/${year}`)];
+
+    const plan = await planArchivedRemoval(alice, old);
+    expect(plan.chosen.map(one => one.session)).toEqual([session(1), session(2)]);
+    expect(plan.left).toMatchObject([{session: session(9), reason: expect.stringContaining(`--others`)}]);
+    const one = {remote: `origin`, sessions: [session(1)]};
+    expect(await pruneArchived(alice, await planArchivedRemoval(alice, one), one)).toMatchObject({removed: [{session: session(1)}], left: [], problems: []});
+    expect(await refs(place, `hub.git`, `refs/session-sync/archive`)).toEqual(archives);
+    await place.git(`hub.git`, `gc`, `-q`, `--prune=now`);
+    await expect(place.git(`hub.git`, `cat-file`, `-e`, commit)).rejects.toThrow();
+    expect(await place.git(`hub.git`, `log`, `--format=%ct %s`, `-1`, archives[0]!)).toBe(`2 session-sync archive 2024: 1 session\n`);
+    expect((await remoteSessions(carol.repo, carol.env, `origin`, {archived: true})).sessions.map(one => one.session)).toEqual([session(2), session(9)]);
+    await expect(pullSession(carol, session(1))).rejects.toMatchObject({code: `UNKNOWN_SESSION`});
+    expect(await pullSession(carol, session(9))).toMatchObject({sessions: [session(9)]});
+
+    // Still alice's, not called pushed, and not sent again.
+    expect((await alice.head(session(1)))!.commit).toBe(commit);
+    expect(await refs(place, `alice`, `refs/session-sync-remotes/origin/s/01`)).toEqual([]);
+    expect(await push(alice)).toMatchObject({pushed: [], withheld: [{session: session(1), reason: `pruned`}, {session: session(2), reason: `archived`}]});
+
+    // Everything, also bob's: the archives are gone, and nothing names them.
+    expect((await pruneArchived(alice, await planArchivedRemoval(alice, others), others)).removed).toHaveLength(2);
+    expect(await refs(place, `hub.git`, `refs/session-sync/archive`)).toEqual([]);
+    expect(await refs(place, `alice`, `refs/session-sync/archive`, `refs/session-sync-pruned/draft`)).toEqual([]);
+    expect(await place.git(`hub.git`, `ls-tree`, `-r`, `--name-only`, `refs/session-sync/index/${WRITER}`)).toBe(`h/5e/${SESSION}.json\n`);
+    const kept = (await alice.list()).refs.find(one => one.session === session(9))!;
+    await place.git(`alice`, `gc`, `-q`, `--prune=now`);
+    expect(await content(alice.readStream(kept, `rec/main`))).toEqual(lines(0, 3));
+
+    // And from the beginning.
+    await dated(alice, session(2), `2025-04-01`, 305, 300);
+    await push(alice);
+    expect((await archive(alice, await planRemoval(alice, old), old)).removed.map(one => one.session)).toEqual([session(2)]);
+    expect((await remoteSessions(carol.repo, carol.env, `origin`, {archived: true})).sessions).toMatchObject([{session: session(2), sequence: 2}]);
+    expect(await place.git(`hub.git`, `fsck`, `--strict`, `--no-dangling`)).toBe(``);
+  });
+
+  it(`leaves those of other clones alone, what a session that stays goes on from, and what the remote refuses`, async () => {
+    const {place, alice, bob} = await team();
+    await dated(alice, session(3), `2026-10-02`, 5, 3, {lineage: {parent: session(1), seq: 3, source: 100}});
+    await archive(alice, await planRemoval(alice, old), old);
+    await archive(bob, await planRemoval(bob, {remote: `origin`, sessions: [session(9)]}), {remote: `origin`});
+    await push(alice);
+    const plan = await planArchivedRemoval(alice, old);
+    expect(plan.chosen.map(one => one.session)).toEqual([session(2)]);
+    expect(plan.left).toMatchObject([{session: session(9), reason: expect.stringContaining(`another clone`)}, {session: session(1), reason: expect.stringContaining(`goes on from it`)}]);
+
+    await fs.writeFile(place.at(`hub.git`, `hooks`, `update`), `#!/bin/sh\ncase $1 in *archive*) exit 1;; esac\n`, {mode: 0o755});
+    const before = await refs(place, `alice`, `refs/session-sync`);
+    expect(await pruneArchived(alice, plan, old)).toMatchObject({removed: [], left: expect.arrayContaining([expect.objectContaining({session: session(2), reason: expect.stringContaining(`hook declined`)})])});
+    expect(await refs(place, `alice`, `refs/session-sync`)).toEqual(before);
+    expect((await remoteSessions(bob.repo, bob.env, `origin`, {archived: true})).sessions.map(one => one.session)).toContain(session(2));
   });
 });
 

@@ -4,7 +4,7 @@ import process                               from 'node:process';
 import path                                  from 'node:path';
 import {expect, it}                          from 'vitest';
 
-import {archive, planRemoval, prune, pull, pullArchives, push, readWriter, renewFor, openRepository, removeRefs, unionRefs} from '../../sources/store/index.ts';
+import {archive, planArchivedRemoval, planRemoval, prune, pruneArchived, pull, pullArchives, push, readWriter, renewFor, openRepository, removeRefs, unionRefs} from '../../sources/store/index.ts';
 import type {SessionStore}                   from '../../sources/store/index.ts';
 import {sessionRef, shadowRef}               from '../../sources/store/layout.ts';
 import {placeWriter}                         from '../../sources/store/repository.ts';
@@ -31,7 +31,7 @@ type Step = {kind: Kind; who: number; what: number; much: number};
 /** The everyday ones come up more often. */
 const KINDS = [
   `append`, `append`, `append`, `append`, `push`, `push`, `push`, `pull`, `pull`, `pull`, `restore`, `restore`,
-  `crash`, `lateShadow`, `lateRef`, `lock`, `plainPush`, `plainFetch`, `forcedFetch`, `forcedPush`, `copy`, `copy`, `plainFetch`, `prune`, `pruneAll`, `archive`, `archiveAll`, `archives`,
+  `crash`, `lateShadow`, `lateRef`, `lock`, `plainPush`, `plainFetch`, `forcedFetch`, `forcedPush`, `copy`, `copy`, `plainFetch`, `prune`, `pruneAll`, `archive`, `archiveAll`, `pruneArchived`, `archives`,
   `backwards`, `vanish`, `empty`, `bad`, `tidy`, `clean`,
 ] as const;
 
@@ -126,6 +126,7 @@ class Team {
       case `pruneAll`: return await this.remove(clone, prune, {before: Date.now(), others: true});
       case `archive`: return await this.remove(clone, archive, {sessions: [id], dated: true});
       case `archiveAll`: return await this.remove(clone, archive, {before: Date.now(), others: true, dated: true});
+      case `pruneArchived`: return await this.remove(clone, pruneArchived, {before: Date.now(), others: true}, planArchivedRemoval);
       case `archives`: return void await pullArchives(store, ORIGIN);
       case `backwards`: return await this.onHub(id, much, ref => `update ${ref} ${ref}^\n`);
       case `vanish`: return await this.onHub(id, much, ref => `delete ${ref}\n`);
@@ -215,9 +216,9 @@ class Team {
     await this.git(name, ...args).catch(error => expect(String(error)).toMatch(/rejected|stale info|cannot lock ref|fetch -q/));
   }
 
-  private async remove(clone: Clone, how: typeof prune | typeof archive, which: object) {
+  private async remove(clone: Clone, how: typeof prune | typeof archive, which: object, planOf = planRemoval) {
     const options = {...ORIGIN, ...which};
-    const plan    = await planRemoval(clone.store, options);
+    const plan    = await planOf(clone.store, options);
     if (plan.chosen.length > 0)
       await how(clone.store, plan, options).catch(error => {
         if (!(error instanceof StoreError) || ![`NO_INDEX`, `REF_MOVED`].includes(error.code))

@@ -1,6 +1,6 @@
 import type {Writable}                      from 'node:stream';
 
-import type {LeftAlone, Removal}            from '../../store/index.ts';
+import type {LeftAlone, Removal, RemovalPlan} from '../../store/index.ts';
 import {age}                                from '../../terminal/age.ts';
 import {confirm}                            from '../../terminal/picker.ts';
 import {safe}                               from '../../terminal/safe.ts';
@@ -14,9 +14,9 @@ import {shortIds}                           from './shortIds.ts';
 /** Refs that were left alone for one reason and are named one by one. */
 const NAMED = 5;
 
-/** What would go, as a person reads it. */
-export function removalTable(chosen: Array<Removal>, now: number): string {
-  const ids = shortIds(chosen.map(({session}) => session));
+/** What would go, as a person reads it; ids are as long as they must be beside what is left alone. */
+export function removalTable({chosen, left}: RemovalPlan, now: number): string {
+  const ids = shortIds([...chosen, ...left].map(({session}) => session));
   return table(chosen.map(({session, own, header}) => [
     ids.get(session)!, header.updated ? age(header.updated, now) : ``, safe(header.agent.id, {width: 20}), own ? `this clone` : safe(header.author?.name ?? header.machine ?? ``, {width: 24}),
     size(bytesOf(header)), safe(header.title ?? ``, {width: 60}),
@@ -29,11 +29,11 @@ export function removalData(chosen: Array<Removal>) {
 }
 
 /** One line a reason, or a few where few refs have it. */
-export function leftAlone(left: Array<LeftAlone>): Array<string> {
+export function leftAlone(left: Array<LeftAlone>, {chosen}: RemovalPlan): Array<string> {
   const reasons = new Map<string, Array<LeftAlone>>();
   for (const one of left)
     reasons.set(one.reason, [...reasons.get(one.reason) ?? [], one]);
-  const ids = shortIds(left.map(({session}) => session));
+  const ids = shortIds([...chosen, ...left].map(({session}) => session));
   return [...reasons].flatMap(([reason, refs]) => refs.length > NAMED
     ? [`${refs.length} sessions are left alone: ${safe(reason)}`]
     : refs.map(({session}) => `${ids.get(session)!} is left alone: ${safe(reason)}`));
