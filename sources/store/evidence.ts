@@ -26,6 +26,8 @@ const MOST_LINES   = 500;
 const PAUSE_S      = 600;
 /** A clock's second, and what passes between a call's record and its process. */
 const SLACK_S      = 2;
+/** What git itself takes for a commit, with its hooks. */
+const NEAR_S       = 30;
 
 const WORD    = String.raw`(?:"[^"\n]*"|'[^'\n]*'|[^\s"'])+`;
 const COMMITS = new RegExp(String.raw`^git(?:\s+-[cC]\s+${WORD}|\s+-(?![cC]\s)${WORD})*\s+(?:commit|merge|rebase|cherry-pick|revert|am|pull)\b`);
@@ -109,11 +111,14 @@ export class Evidence {
     return [...this.calls.values()].flatMap(({commits}) => commits);
   }
 
-  /** A call of the session made it: it says so, or ran git in that second and names no other. */
+  /**
+   * A call of the session made it: it says so, or ran git in that second and names no other. Of a call that took long, only
+   * its beginning and its end: it ran git there, and something else between, when others may have made commits.
+   */
   hasCall(commit: string, time: number) {
-    return [...this.calls.values()].some(({from, to, commits}) => commits.length > 0
+    return [...this.calls.values()].some(({from, to = from + NEAR_S, commits}) => commits.length > 0
       ? commits.some(name => commit.startsWith(name))
-      : time >= from - SLACK_S && time <= (to ?? from + PAUSE_S) + SLACK_S);
+      : time >= from - SLACK_S && time <= to + SLACK_S && (time <= from + NEAR_S || time >= to - NEAR_S));
   }
 
   /** The commit has lines that the session wrote, before a time in seconds: who wrote them after may have them from there. `fewest`: so many. */

@@ -46,9 +46,9 @@ async function makeWorld() {
     return {
       says: (at: number) => see(at, {kind: `reply`, text: `Done.`}),
       edits: (at: number, file: string, text: string) => see(at, {kind: `call`, call: `c${calls++}`, name: `Edit`, input: {}, tool: `edit`, args: {path: file, edits: [{old: `export const unchanged = 0;`, new: `export const unchanged = 0;\n${text}`}]}}),
-      runs: (at: number, command: string, output = ``) => {
+      runs: (at: number, command: string, output = ``, seconds = 1) => {
         see(at, {kind: `call`, call: `c${calls}`, name: `Bash`, input: {command}, tool: `shell`, args: {command}});
-        see(at + 1, {kind: `result`, call: `c${calls++}`, content: [{type: `text`, text: output}]});
+        see(at + seconds, {kind: `result`, call: `c${calls++}`, content: [{type: `text`, text: output}]});
       },
       writes: (at: number, file: string, content: string, result: object = {}) => {
         see(at, {kind: `call`, call: `c${calls}`, name: `Write`, input: {}, tool: `write`, args: {path: file, content}});
@@ -161,6 +161,17 @@ describe(`commits of a session`, () => {
     expect(brief(await one.sync())).toEqual([[later, `edits`]]);
     // The time is another thing.
     expect(brief(await two.sync())).toEqual([[byHand, `time`], [later, `edits`]]);
+  });
+
+  it(`are not those that somebody else made while a long command ran, that also calls git`, async () => {
+    const {commit, session} = await makeWorld();
+    const one = session();
+    one.says(BEGIN);
+    await one.sync();
+    one.runs(BEGIN + 10, `npm test && git commit -qm x`, ``, 300);
+    const others = await commit(BEGIN + 100, `notes.txt`, `something else altogether\n`);
+    const own = await commit(BEGIN + 309, `a.js`, `export const shipping = 4;\n`);
+    expect(brief(await one.sync())).toEqual([[others, `time`], [own, `call`]]);
   });
 
   it(`are looked for in commands of any length and form`, async () => {
