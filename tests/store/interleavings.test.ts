@@ -229,9 +229,9 @@ class Team {
   private async onHub(id: string | null, much: number | null, command: (ref: string) => string) {
     const refs  = (await this.git(`hub.git`, `for-each-ref`, `--format=%(refname) %(parent)`, id === null ? `refs/session-sync` : `refs/session-sync/s/${id.slice(0, 2)}/${id}`)).trim().split(`\n`).filter(line => line !== ``);
     const some  = much === null ? refs : refs.slice(much % Math.max(refs.length, 1)).slice(0, 1);
-    const input = some.filter(line => command(``).startsWith(`delete`) || line.includes(` `)).map(line => command(line.split(` `)[0]!)).join(``);
+    const input = some.filter(line => command(``).startsWith(`delete`) || !line.endsWith(` `)).map(line => command(line.split(` `)[0]!)).join(``);
     if (input !== ``)
-      await feed(this.place, `${this.root}/hub.git`, [`update-ref`, `--stdin`], input).catch(() => {});
+      await feed(this.place, `${this.root}/hub.git`, [`update-ref`, `--stdin`], input);
   }
 
   /** A person who clears what is pushed. The transcript stays. */
