@@ -108,18 +108,19 @@ function take(one: Explained, tie: Behind, writer: Writer | null | undefined) {
 
 /**
  * When the session made the commit that a line is of, though no call of it shows the line (a program wrote it). Null where
- * that is not known: somebody else may have put the line into what holds other lines of the session.
+ * that is not known: somebody else may have put the line into what holds other lines of the session, or made the commit while
+ * the session was at work, which is all that a trailer says.
  */
 function madeAt({behind, origin, text}: Explained, commit: LoggedCommit): number | null {
   const [tie] = behind;
   if (tie === undefined || behind.filter(({maybe}) => maybe !== true).length > 1)
     return null;
-  if (tie.how === `trailer`)
-    return commit.committed * 1000;
   const marks = noMarks();
   markLines(marks, origin.path, {added: [text], removed: []});
   const [mark] = marksOf(marks);
-  const holding = tie.noted.find(({by, lines}) => by !== `edits` && (tie.how === `commit` || tie.how === `patch` || mark !== undefined && splitMarks(lines ?? ``).includes(mark)));
+  const isSame = (noted: string) => tie.how === `commit` || tie.how === `patch` || noted === commit.commit;
+  const holding = tie.noted.find(one => (one.by === `call` || one.by === `time` && tie.maybe === true)
+    && (isSame(one.commit) || mark !== undefined && splitMarks(one.lines ?? ``).includes(mark)));
   return holding === undefined ? null : Date.parse(holding.time ?? ``) || commit.committed * 1000;
 }
 

@@ -220,6 +220,19 @@ describe(`who wrote a line`, () => {
     expect(byHand).toMatchObject({session: {how: `edits`, maybe: true}});
     expect([byHand.prompt, byHand.writer]).toEqual([undefined, undefined]);
 
+    // Nor the one that was at work, and is named in the message.
+    await write(alice, `named.js`, `export const alsoByHand = 1;\n`);
+    await story.byHand(`Named\n\nSession-Sync: ${SESSION}`);
+    const named = await line(alice, `named.js:1`);
+    expect(named).toMatchObject({session: {how: `trailer`, maybe: true}});
+    expect(named.prompt).toBeUndefined();
+    await story.prompt(`Generate it`);
+    await write(alice, `generated.js`, `export const generated = 1;\n`);
+    await story.call(`Bash`, {command: `make generated`}, ``);
+    await story.commits(`Generated\n\nSession-Sync: ${SESSION}`);
+    await alice.ok(`sync`);
+    expect(await line(alice, `generated.js:1`)).toMatchObject({session: {how: `trailer`, maybe: false}, prompt: {text: `Generate it`}});
+
     // Nor the one whose commit was amended with it.
     await alice.git(`checkout`, `-q`, `--detach`, shipping);
     await fs.appendFile(path.join(alice.repo, `src/shipping costs.js`), Array.from({length: 20}, (_, index) => `export const handLine${index} = ${index};\n`).join(``));
