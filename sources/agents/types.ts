@@ -228,11 +228,13 @@ export interface NativeAdapter {
 
 /**
  * `move`: a file or a folder gets another name, which nobody has. `edit`: the first bytes of a file, or all of them, which
- * are exactly `before`, become `after`.
+ * are exactly `before`, become `after`. `tell`: the adapter sees to it that what its agent knows is `after` and no longer
+ * `before` (a database, a log that only grows); `path` is the session's transcript at that time.
  */
 export type RehomeStep =
   | {do: `move`; from: string; to: string}
-  | {do: `edit`; path: string; before: string; after: string};
+  | {do: `edit`; path: string; before: string; after: string}
+  | {do: `tell`; path: string; before: string; after: string};
 
 /** `path`: the transcript after it, as `locate` will name it. No steps: the agent has the session there already. */
 export type RehomePlan = {path: string; steps: Array<RehomeStep>};
@@ -247,6 +249,19 @@ export type Stray = LocatedSession & {git: {origin?: string; commit?: string; ro
 export interface RehomeAdapter {
   /** What has to be done. Changes nothing. Throws an error that says why it cannot be done. */
   plan(machine: Machine, session: Pick<LocatedSession, `path` | `nativeId` | `cwd`>, to: string): Promise<RehomePlan>;
+  /**
+   * For an agent whose plans have steps of the kind `tell`. `known`: which of the two its agent knows; null for neither.
+   * `tell`: makes it know `after`, at once or not at all.
+   */
+  telling?: {
+    known(machine: Machine, nativeId: string, step: RehomeStep & {do: `tell`}): Promise<`before` | `after` | null>;
+    tell(machine: Machine, nativeId: string, step: RehomeStep & {do: `tell`}): Promise<void>;
+  };
+  /**
+   * Names of the agent's program, where `exclusively` cannot tell that it has a session open: none may run in the folder
+   * that the session is of.
+   */
+  programs?: Array<string>;
   /** Tells what else of the agent knows the folder (an index, a database), when the steps are done. Resolves what it could not do. */
   settle?(machine: Machine, session: Pick<LocatedSession, `path` | `nativeId`>, to: string): Promise<string | undefined>;
   /** Sessions whose folder is gone and that say themselves which repository they are of. Cheap: reads no whole session. */

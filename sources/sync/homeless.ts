@@ -10,6 +10,7 @@ import {folderAfter, isWithin, moves}            from './folders.ts';
 import type {Move}                               from './folders.ts';
 import {OwnSessions}                             from './mine.ts';
 import type {Project}                            from './project.ts';
+import {isBetween}                               from './rehomed.ts';
 
 /**
  * A session that an agent files under a folder that is gone. `ours`: we wrote it, and the agent has not gone on with it.
@@ -79,6 +80,9 @@ async function strayOf(project: Project, {rehome}: AgentAdapter): Promise<Array<
 }
 
 async function homelessOf(project: Project, adapter: AgentAdapter, located: LocatedSession, move: Move, own: OwnSessions): Promise<Homeless | null> {
+  // One that was left in the middle of a move is first brought to the end of it.
+  if (await isBetween(project, adapter.id, located.nativeId))
+    return null;
   const to = await folderAfter(located.cwd!, move);
   const ours = (await own.judge(adapter, located)).state === `untouched`;
   // A copy of ours that no note says anything of: a new one is made beside it.

@@ -23,13 +23,22 @@ import {newName}                                     from './naming.ts';
 import {originOf}                                    from './origin.ts';
 import type {Origin}                                 from './origin.ts';
 import type {Project}                                from './project.ts';
-import {placeOf}                                     from './rehomed.ts';
+import {isBetween, placeOf}                          from './rehomed.ts';
 import type {Place}                                  from './rehomed.ts';
 import {SideFiles}                                   from './sideFiles.ts';
 import type {Checkpoint, FileState}                  from './state.ts';
 import {CodeTies}                                    from './ties.ts';
 
 export type MirrorTarget = {adapter: AgentAdapter; settings: Json};
+
+/** Nobody knows where the session lies. */
+export class MoveInterruptedError extends Error {
+  readonly code = `MOVE_INTERRUPTED`;
+
+  constructor(agent: string) {
+    super(`it was being filed under another folder in ${agent}, and that was interrupted: session-sync doctor --fix finishes it, with --undo puts it back`);
+  }
+}
 
 export type LiveOptions = {
   project: Project;
@@ -94,6 +103,8 @@ export class LiveSession {
 
   static async open(options: LiveOptions): Promise<LiveSession> {
     const {located, adapter, project} = options;
+    if (await isBetween(project, adapter.id, located.nativeId))
+      throw new MoveInterruptedError(adapter.name);
     const checkpoint = await project.checkpoints.read(located.session) ?? {
       format: 1, session: located.session, agent: adapter.id, nativeId: located.nativeId, path: located.path,
       files: [], mirrors: [], counts: {}, repairs: [], redactions: {},
@@ -103,7 +114,13 @@ export class LiveSession {
     // What was found when it was first taken stands: the file that it says it of may be gone later.
     if (options.lineage !== undefined)
       checkpoint.lineage ??= shifted(await originOf({...options.store !== null ? {writer: options.store.writer} : {}, ...options.lineage}, adapter, located, project.machine), -place.shift);
-    return new LiveSession(options, checkpoint, place, options.store === null ? [] : await projectFolders(project));
+    const targets: Array<MirrorTarget> = [];
+    for (const target of options.targets) {
+      const mirror = checkpoint.mirrors.find(({agent}) => agent === target.adapter.id);
+      if (mirror === undefined || !await isBetween(project, mirror.agent, mirror.id))
+        targets.push(target);
+    }
+    return new LiveSession({...options, targets}, checkpoint, place, options.store === null ? [] : await projectFolders(project));
   }
 
   get session() {

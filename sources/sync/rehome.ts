@@ -1,9 +1,12 @@
+import {realpath}                           from 'node:fs/promises';
 import path                                 from 'node:path';
 
 import {agentById}                          from '../agents/index.ts';
 import type {AgentAdapter, RehomeStep}      from '../agents/types.ts';
 import {openRegular, sizeOf, tailHash}      from '../system/files.ts';
-import {carryOut, growthOf, reversed}       from '../system/steps.ts';
+import {runningIn}                          from '../system/processes.ts';
+import {carryOut, checkSteps, growthOf, reversed} from '../system/steps.ts';
+import type {Telling}                       from '../system/steps.ts';
 
 import {isWithin, noteFolders}              from './folders.ts';
 import type {Homeless}                      from './homeless.ts';
@@ -36,13 +39,7 @@ export async function rehome(project: Project, {adapter, located, ours, move, to
   const entry: Rehomed = {from: located.cwd ?? move.from, to, before: located.path, after: plan.path, steps, shift: growthOf(steps, located.path)};
   await noteFolders(project, [{folder: move.from}]);
   const known = await readRehomed(project, adapter.id, nativeId);
-  await writeRehomed(project, adapter.id, nativeId, [...known, entry]);
-  try {
-    return await perform(project, adapter, nativeId, entry);
-  } catch (error) {
-    await writeRehomed(project, adapter.id, nativeId, known);
-    throw error;
-  }
+  return await carry(project, adapter, nativeId, {entry, known, during: [...known, {...entry, unfinished: `do`}], after: [...known, entry]});
 }
 
 /** Is the session that it mirrors there to be read? */
@@ -55,40 +52,112 @@ async function isWrittenAnew(project: Project, {id}: AgentAdapter, nativeId: str
 
 export type Undone = {agent: string; nativeId: string; from: string; to: string};
 
+type Report = (problem: {agent: string; nativeId: string; reason: string}) => void;
+
 /** Puts back what was filed under another folder last, of every session. What cannot be put back stays, and is said. */
-export async function undoRehoming(project: Project, onProblem: (problem: {agent: string; nativeId: string; reason: string}) => void): Promise<{undone: Array<Undone>; sessions: Array<string>}> {
+export async function undoRehoming(project: Project, onProblem: Report): Promise<{undone: Array<Undone>; sessions: Array<string>}> {
   const undone: Array<Undone> = [];
+  const sessions = await each(project, onProblem, async (adapter, nativeId, done) => {
+    const last = done.at(-1)!;
+    const outcome = last.unfinished === `undo` ? await finish(project, adapter, nativeId, done) : await undo(project, adapter, nativeId, done);
+    undone.push({agent: adapter.id, nativeId, from: last.to, to: last.from});
+    return outcome;
+  });
+  return {undone, sessions};
+}
+
+/**
+ * Brings to its end what a process that was killed had begun, whichever way it went. The caller holds the lock. Whoever
+ * syncs does it first: a session in the middle of a move is nowhere.
+ */
+export async function finishRehoming(project: Project, onProblem: Report = () => {}): Promise<{finished: Array<Undone>; sessions: Array<string>}> {
+  const finished: Array<Undone> = [];
+  const sessions = await each(project, onProblem, async (adapter, nativeId, done) => {
+    const {unfinished, from, to} = done.at(-1)!;
+    if (unfinished === undefined)
+      return null;
+    const outcome = await finish(project, adapter, nativeId, done);
+    finished.push({agent: adapter.id, nativeId, ...unfinished === `do` ? {from, to} : {from: to, to: from}});
+    return outcome;
+  });
+  return {finished, sessions};
+}
+
+async function each(project: Project, onProblem: Report, take: (adapter: AgentAdapter, nativeId: string, done: Array<Rehomed>) => Promise<RehomeOutcome | null>): Promise<Array<string>> {
   const sessions = new Set<string>();
   for (const {agent, nativeId, done} of await allRehomed(project)) {
     const adapter = agentById(agent);
-    const last = done.at(-1);
-    if (adapter === undefined || last === undefined)
+    if (adapter === undefined || done.length === 0)
       continue;
     try {
-      const back: Rehomed = {from: last.to, to: last.from, before: last.after, after: last.before, steps: reversed(last.steps), shift: -last.shift};
-      const outcome = await perform(project, adapter, nativeId, back);
-      await writeRehomed(project, agent, nativeId, done.slice(0, -1));
-      for (const session of outcome.sessions)
+      for (const session of (await take(adapter, nativeId, done))?.sessions ?? [])
         sessions.add(session);
-      undone.push({agent, nativeId, from: last.to, to: last.from});
     } catch (error) {
       onProblem({agent, nativeId, reason: (error as Error).message});
     }
   }
-  return {undone, sessions: [...sessions]};
+  return [...sessions];
 }
 
-async function perform(project: Project, adapter: AgentAdapter, nativeId: string, entry: Rehomed): Promise<RehomeOutcome> {
+async function undo(project: Project, adapter: AgentAdapter, nativeId: string, done: Array<Rehomed>): Promise<RehomeOutcome> {
+  const {unfinished, ...last} = done.at(-1)!;
+  const earlier = done.slice(0, -1);
+  return await carry(project, adapter, nativeId, {
+    entry: back(last), known: unfinished === undefined ? [...earlier, last] : null, during: [...earlier, {...last, unfinished: `undo`}], after: earlier,
+  });
+}
+
+async function finish(project: Project, adapter: AgentAdapter, nativeId: string, done: Array<Rehomed>): Promise<RehomeOutcome> {
+  const {unfinished, ...last} = done.at(-1)!;
+  if (unfinished === `undo`)
+    return await undo(project, adapter, nativeId, done);
+  return await carry(project, adapter, nativeId, {entry: last, known: null, during: done, after: [...done.slice(0, -1), last]});
+}
+
+function back({from, to, before, after, steps, shift}: Rehomed): Rehomed {
+  return {from: to, to: from, before: after, after: before, steps: reversed(steps), shift: -shift};
+}
+
+/**
+ * `known`: the note as it is as long as nothing was done; null where something may have been. `during`, `after`: what it
+ * says from the first step on, and when all is done.
+ */
+type Course = {entry: Rehomed; known: Array<Rehomed> | null; during: Array<Rehomed>; after: Array<Rehomed>};
+
+async function carry(project: Project, adapter: AgentAdapter, nativeId: string, {entry, known, during, after}: Course): Promise<RehomeOutcome> {
   const {machine} = project;
+  const {telling} = adapter.rehome ?? {};
+  const bound: Telling | undefined = telling === undefined ? undefined : {known: step => telling.known(machine, nativeId, step), tell: step => telling.tell(machine, nativeId, step)};
+  await refuseRunning(adapter, entry);
   const work = async () => {
-    await carryOut(entry.steps);
+    if (known !== null)
+      await checkSteps(entry.steps, bound);
+    await writeRehomed(project, adapter.id, nativeId, during);
+    try {
+      await carryOut(entry.steps, bound);
+    } catch (error) {
+      // Half a move is none: a full disk, or something that came in between.
+      if (known !== null && await carryOut(reversed(entry.steps), bound).then(() => true, () => false))
+        await writeRehomed(project, adapter.id, nativeId, known);
+      throw error;
+    }
     return await followUp(project, adapter, nativeId, entry);
   };
   const sessions = adapter.target === undefined ? await work() : await adapter.target.exclusively(machine, nativeId, work);
   if (sessions === null)
     throw new RehomeError(`OPEN_IN_AGENT`, `${adapter.name} has it open right now: close it there, and ask again`);
   const note = await adapter.rehome?.settle?.(machine, {path: entry.after, nativeId}, entry.to);
+  await writeRehomed(project, adapter.id, nativeId, after);
   return {sessions, ...note === undefined ? {} : {note}};
+}
+
+/** Nothing else tells whether such an agent has it open. */
+async function refuseRunning({name, rehome}: AgentAdapter, {from, to}: Rehomed) {
+  const programs = rehome?.programs;
+  const folders = await Promise.all([from, to].map(folder => realpath(folder).catch(() => folder)));
+  const pid = programs === undefined ? null : await runningIn(folders, programs);
+  if (pid !== null)
+    throw new RehomeError(`OPEN_IN_AGENT`, `${name} runs in this folder right now (process ${pid}): end it, and ask again`);
 }
 
 /** Everything of ours that names the files. Resolves the sessions that have a mirror among them. */
@@ -152,6 +221,9 @@ async function ownPart({path: file, size, tail}: {path: string; size: number; ta
   if (handle === null)
     return {path: target, size, tail};
   try {
+    // It was told so already, by a process that was killed before it could say that all is done.
+    if (await tailHash(handle, size) === tail)
+      return {path: target, size, tail};
     const now = size + growthOf(edited, edited[0]!.path);
     return {path: target, size: now, tail: await tailHash(handle, now)};
   } finally {

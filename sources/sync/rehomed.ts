@@ -11,9 +11,10 @@ import type {Project}                        from './project.ts';
 
 /**
  * One time that a session of an agent was filed under another folder. `steps`: what was done, with the bytes that stood
- * there before. `shift`: by how many bytes its first line became longer.
+ * there before. `shift`: by how many bytes its first line became longer. `unfinished`: it was begun, or its undoing was,
+ * and nobody knows how far it came.
  */
-export type Rehomed = {from: string; to: string; before: string; after: string; steps: Array<RehomeStep>; shift: number};
+export type Rehomed = {from: string; to: string; before: string; after: string; steps: Array<RehomeStep>; shift: number; unfinished?: `do` | `undo`};
 
 /** What a sync must know of a session's folder: where it is now (where that is elsewhere), what has moved, how its transcript was changed. */
 export type Place = {moves: Array<Move>; home?: string; shift: number};
@@ -45,6 +46,11 @@ export async function allRehomed(project: Project): Promise<Array<{agent: string
   return found;
 }
 
+/** Was the session, or a mirror, left in the middle of a move? Then nobody knows where it lies. */
+export async function isBetween(project: Project, agent: string, nativeId: string): Promise<boolean> {
+  return (await readRehomed(project, agent, nativeId)).at(-1)?.unfinished !== undefined;
+}
+
 /** The note is all that can put the session back: it is written before anything is done. */
 export async function writeRehomed(project: Project, agent: string, nativeId: string, done: Array<Rehomed>) {
   const file = fileOf(project, agent, nativeId);
@@ -66,7 +72,7 @@ function parse(text: string | null): {[key: string]: unknown} {
 function isRehomed(value: unknown): value is Rehomed {
   const one = value as {[key: string]: unknown} | null;
   return typeof one === `object` && one !== null && Number.isInteger(one.shift) && Array.isArray(one.steps)
-    && [`from`, `to`, `before`, `after`].every(key => typeof one[key] === `string`);
+    && [`from`, `to`, `before`, `after`].every(key => typeof one[key] === `string`) && [undefined, `do`, `undo`].includes(one.unfinished as undefined);
 }
 
 /** Ids of agents are no names of files. */

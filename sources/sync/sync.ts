@@ -16,6 +16,7 @@ import {noteFolders, projectFolders}               from './folders.ts';
 import {openStore}                                 from './project.ts';
 import {notePresent}                               from './present.ts';
 import type {Project}                              from './project.ts';
+import {finishRehoming}                            from './rehome.ts';
 import type {Checkpoint}                           from './state.ts';
 
 /** What every session of one run shares. */
@@ -48,6 +49,7 @@ export async function openSync(project: Project): Promise<SyncContext> {
   }
   // What cannot be noted is not missed as long as nothing moves.
   await noteFolders(project).catch(() => undefined);
+  await finishRehoming(project);
   return {project, store: await openStore(project), redactor: openRedactor(project), targets, skipped};
 }
 

@@ -8,6 +8,14 @@ import {isCode, makeFolder, openRegular, readAt, temporaryName, writeAll} from '
 
 const PIECE = 1 << 20;
 
+type Tell = RehomeStep & {do: `tell`};
+
+/** What an agent is told by itself, and not through a file that is moved or edited. */
+export type Telling = {
+  known(step: Tell): Promise<`before` | `after` | null>;
+  tell(step: Tell): Promise<void>;
+};
+
 /** Why a step was not done: something else is there already, or what should be there is not. */
 export class StepError extends Error {
   constructor(readonly code: `TARGET_EXISTS` | `SOURCE_CHANGED`, message: string) {
@@ -27,30 +35,41 @@ export function growthOf(steps: Array<RehomeStep>, file: string) {
 
 /**
  * Does all steps, or none where one of them would meet something that it must not. A step that is done already is passed
- * over, so that what was interrupted may be done again.
+ * over, so that what was interrupted may be done again, and what was done in part may be undone.
  */
-export async function carryOut(steps: Array<RehomeStep>) {
-  for (const [index, step] of steps.entries())
-    await check(step, steps.slice(0, index));
+export async function carryOut(steps: Array<RehomeStep>, telling?: Telling) {
+  await checkSteps(steps, telling);
   for (const step of steps) {
     if (step.do === `move`)
       await move(step);
-    else
+    else if (step.do === `edit`)
       await edit(step);
+    else if (telling !== undefined && await telling.known(step) === `before`)
+      await telling.tell(step);
   }
 }
 
-async function check(step: RehomeStep, earlier: Array<RehomeStep>) {
-  if (step.do === `edit`) {
-    if (await standsIn(step) === null && await standsIn({...step, path: placeBefore(step.path, earlier)}) === null)
-      throw new StepError(`SOURCE_CHANGED`, `${step.path} has changed; it is left as it is`);
+/** Throws where one of the steps would meet something that it must not. Changes nothing. */
+export async function checkSteps(steps: Array<RehomeStep>, telling?: Telling) {
+  for (const [index, step] of steps.entries())
+    await check(step, steps.slice(0, index), steps.slice(index + 1), telling);
+}
+
+async function check(step: RehomeStep, earlier: Array<RehomeStep>, later: Array<RehomeStep>, telling: Telling | undefined) {
+  if (step.do === `move`) {
+    const [from, to] = [await isThere(step.from), await isThere(step.to)];
+    if (from && to && !await isSame(step.from, step.to))
+      throw new StepError(`TARGET_EXISTS`, `${step.to} is there already; both are left as they are`);
+    if (!from && !to)
+      throw new StepError(`SOURCE_CHANGED`, `${step.from} is not there any more`);
     return;
   }
-  const [from, to] = [await isThere(step.from), await isThere(step.to)];
-  if (from && to)
-    throw new StepError(`TARGET_EXISTS`, `${step.to} is there already; both are left as they are`);
-  if (!from && !to)
-    throw new StepError(`SOURCE_CHANGED`, `${step.from} is not there any more`);
+  const known = async (path: string) => step.do === `edit` ? await standsIn({...step, path}) : await telling?.known({...step, path}) ?? null;
+  if (await known(step.path) !== null || await known(placeBefore(step.path, earlier)) !== null)
+    return;
+  // A later step was done already, and so was this one.
+  if (await known(placeAfter(step.path, later)) !== `after`)
+    throw new StepError(`SOURCE_CHANGED`, `${step.path} has changed; it is left as it is`);
 }
 
 /** Where a file still is that steps before this one will move. */
@@ -58,6 +77,14 @@ function placeBefore(file: string, earlier: Array<RehomeStep>) {
   for (const step of earlier)
     if (step.do === `move` && (file === step.to || file.startsWith(`${step.to}${path.sep}`)))
       return step.from + file.slice(step.to.length);
+  return file;
+}
+
+/** Where steps move a file. */
+function placeAfter(file: string, steps: Array<RehomeStep>) {
+  for (const step of steps)
+    if (step.do === `move` && (file === step.from || file.startsWith(`${step.from}${path.sep}`)))
+      return step.to + file.slice(step.from.length);
   return file;
 }
 
@@ -72,6 +99,11 @@ async function isThere(file: string) {
 async function move({from, to}: RehomeStep & {do: `move`}) {
   if (!await isThere(from))
     return;
+  // A copy on another disk whose original was still to go.
+  if (await isThere(to)) {
+    await remove(from);
+    return;
+  }
   await makeFolder(path.dirname(to));
   try {
     await rename(from, to);
@@ -93,7 +125,14 @@ async function moveAcross(from: string, to: string) {
   } finally {
     await rm(copy, {recursive: true, force: true});
   }
-  await rm(from, {recursive: true, force: true});
+  await remove(from);
+}
+
+/** Out of the way at once, so that nobody meets the half of a folder. */
+async function remove(file: string) {
+  const aside = temporaryName(file);
+  await rename(file, aside);
+  await rm(aside, {recursive: true, force: true});
 }
 
 async function isSame(a: string, b: string): Promise<boolean> {

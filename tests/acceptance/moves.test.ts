@@ -14,10 +14,10 @@ async function moved(drive: Drive, world: World, name: string) {
   const alice = await world.machine({user: `alice`, home: `home/alice`, project: `shop`});
   await alice.createProject({'README.md': `# Shop\n`, 'src/stock.js': `export const stock = {apples: 12};\n`});
   await drive.setUp(alice);
-  succeeded(await alice.sessionSync(`init`));
+  succeeded(await ours(alice, `init`));
   const id = await drive.place!(alice, drive.fixtures[0]!);
   const before = {heard: await drive.receives(alice, id), title: await drive.title(alice, id)};
-  succeeded(await alice.sessionSync(`sync`));
+  succeeded(await ours(alice, `sync`));
 
   const after = await world.machine({user: `alice`, home: `home/alice`, project: name});
   await mkdir(path.dirname(after.project), {recursive: true});
@@ -25,8 +25,13 @@ async function moved(drive: Drive, world: World, name: string) {
   return {alice, after, id, before};
 }
 
+/** Some agents are asked for everything by starting them, which takes seconds, on a busy machine many. */
+const PATIENCE_MS = 400_000;
+
+const ours = async (machine: Machine, ...args: Array<string>) => await machine.run(`session-sync`, args, {timeoutMs: PATIENCE_MS});
+
 async function doctor(machine: Machine, ...args: Array<string>) {
-  const {stdout, stderr} = await machine.sessionSync(`doctor`, ...args, `--json`);
+  const {stdout, stderr} = await ours(machine, `doctor`, ...args, `--json`);
   const {data} = JSON.parse(stdout);
   return {moved: data?.moved as Array<{agent: string; nativeId: string; done: boolean; problem?: string}>, said: `${stdout}${stderr}`};
 }
@@ -41,8 +46,6 @@ async function isChosen(drive: Drive, machine: Machine, id: string): Promise<boo
     (await runClaude(machine, {prompt: `continue`, script: {turns: [{text: `Continued.`}]}, args: [`--continue`, `--settings`, `{"disableAllHooks":true}`]})).session === id);
 }
 
-const WITH_MOVES = [`claude-code`, `codex`, `gemini`, `qwen`, `copilot`, `pi`, `cline`];
-
 describe.runIf(agentsAreHere())(`a project that has another name`, () => {
   let world: World | undefined;
 
@@ -51,7 +54,7 @@ describe.runIf(agentsAreHere())(`a project that has another name`, () => {
     world = undefined;
   });
 
-  test.each(drives.filter(({agent, place}) => WITH_MOVES.includes(agent) && place !== undefined).map(drive => [drive.agent, drive] as const))(`%s, started in it, goes on with its session after doctor --fix`, async (_agent, drive) => {
+  test.each(drives.filter(({place}) => place !== undefined).map(drive => [drive.agent, drive] as const))(`%s, started in it, goes on with its session after doctor --fix`, async (_agent, drive) => {
     world = await World.create([drive.program]);
     const {alice, after, id, before} = await moved(drive, world, `work/the market of alice`);
     const plan = await doctor(after);
@@ -67,13 +70,13 @@ describe.runIf(agentsAreHere())(`a project that has another name`, () => {
 
     // It goes on there, and is one session.
     await drive.goOn(after, id, `And now the discount, please.`, [{text: `The discount is there.`}], after.project);
-    succeeded(await after.sessionSync(`sync`));
-    await after.settled();
-    const {sessions} = JSON.parse(succeeded(await after.sessionSync(`list`, `--json`))).data;
+    succeeded(await ours(after, `sync`));
+    await after.settled(PATIENCE_MS);
+    const {sessions} = JSON.parse(succeeded(await ours(after, `list`, `--json`))).data;
     expect(sessions).toHaveLength(1);
-    expect(succeeded(await after.sessionSync(`show`, `--text`, sessions[0].session))).toContain(`The discount is there.`);
-    expect(succeeded(await after.sessionSync(`sync`))).toContain(`up to date`);
-  }, 300_000);
+    expect(succeeded(await ours(after, `show`, `--text`, sessions[0].session))).toContain(`The discount is there.`);
+    expect(succeeded(await ours(after, `sync`))).toContain(`up to date`);
+  }, 3 * PATIENCE_MS);
 
   test(`the mirror is listed and resumed there as well`, async () => {
     world = await World.create([`claude`, `codex`]);
@@ -89,5 +92,5 @@ describe.runIf(agentsAreHere())(`a project that has another name`, () => {
     const mirror = fixed.find(({agent}) => agent === `codex`)!.nativeId;
     expect(await codexListed(after)).toContain(mirror);
     expect((await codex.receives(after, mirror, after.project)).length).toBeGreaterThan(5);
-  }, 300_000);
+  }, 3 * PATIENCE_MS);
 });

@@ -8,6 +8,7 @@ import {files, locate, name, roots}      from './locate.ts';
 import {AGENT, PROVEN, mirrorId, storeOf, wirePath} from './places.ts';
 import {openReader}                      from './read.ts';
 import {register}                        from './register.ts';
+import {rehome}                          from './rehome.ts';
 import {prepare}                         from './settings.ts';
 import {KimiWriter}                      from './write.ts';
 
@@ -36,5 +37,6 @@ export const kimi: AgentAdapter = {
     register,
     resumeCommand: id => `kimi -S ${id}`,
   },
+  rehome,
   hooks,
 };

@@ -5,7 +5,8 @@ import type {SessionStore}                 from '../../store/index.ts';
 import {findHomeless}                      from '../../sync/homeless.ts';
 import type {Homeless}                     from '../../sync/homeless.ts';
 import type {Project}                      from '../../sync/project.ts';
-import {rehome, undoRehoming}              from '../../sync/rehome.ts';
+import {finishRehoming, rehome, undoRehoming} from '../../sync/rehome.ts';
+import {allRehomed}                        from '../../sync/rehomed.ts';
 import {findSessions, openSync, syncSession} from '../../sync/sync.ts';
 import {isGone}                            from '../../system/files.ts';
 import {CommandError}                      from '../Base.ts';
@@ -32,14 +33,22 @@ const ROUNDS = 3;
 
 /** What could be done; changes nothing. */
 export async function planMoves(project: Project, store: SessionStore, from?: string): Promise<Moves> {
-  return await eachHomeless(project, store, from, async one => one.plan === null
+  const result = await eachHomeless(project, store, from, async one => one.plan === null
     ? {level: `note`, said: withoutWay(one)}
     : {level: `note`, said: `${filed(one)}: session-sync doctor --fix files it under ${one.to}`});
+  for (const {agent, nativeId, done} of await allRehomed(project)) {
+    const {from, to, unfinished} = done.at(-1) ?? {};
+    if (unfinished !== undefined) {
+      const problem = `was being filed under ${unfinished === `do` ? to : from}, and that was interrupted: session-sync doctor --fix finishes it, with --undo puts it back`;
+      result.findings.push({level: `note`, about: nameOf(agent), message: `${nativeId} ${problem}`});
+    }
+  }
+  return result;
 }
 
 /** Does it. The caller holds the lock. */
 export async function fixMoves(project: Project, store: SessionStore, from?: string): Promise<Moves> {
-  const result: Moves = {findings: [], moved: []};
+  const result: Moves = await finishMoves(project);
   // Mirrors of a session that nobody knew before are known once it was read.
   for (let round = 0; round < ROUNDS; round++) {
     const {findings, moved} = await fixOnce(project, store, from);
@@ -52,6 +61,17 @@ export async function fixMoves(project: Project, store: SessionStore, from?: str
       break;
   }
   return result;
+}
+
+/** What a process that was killed had begun. */
+async function finishMoves(project: Project): Promise<Moves> {
+  const findings: Array<Finding> = [];
+  const {finished, sessions} = await finishRehoming(project, ({agent, nativeId, reason}) =>
+    findings.push({level: `note`, about: nameOf(agent), message: `${nativeId} was left in the middle of a move, and stays so: ${reason}`}));
+  for (const {agent, nativeId, to} of finished)
+    findings.push({level: `ok`, about: nameOf(agent), message: `${nativeId} was left in the middle of a move, and is filed under ${to} now`});
+  findings.push(...await bringUp(project, new Set(sessions)));
+  return {findings, moved: finished.map(({agent, nativeId, from, to}) => ({session: nativeId, agent, nativeId, from, to, done: true}))};
 }
 
 async function fixOnce(project: Project, store: SessionStore, from?: string): Promise<Moves> {
@@ -78,11 +98,15 @@ async function fixOnce(project: Project, store: SessionStore, from?: string): Pr
 export async function undoMoves(project: Project): Promise<Moves> {
   const findings: Array<Finding> = [];
   const {undone, sessions} = await undoRehoming(project, ({agent, nativeId, reason}) =>
-    findings.push({level: `note`, about: agentById(agent)?.name ?? agent, message: `${nativeId} stays where it is: ${reason}`}));
+    findings.push({level: `note`, about: nameOf(agent), message: `${nativeId} stays where it is: ${reason}`}));
   for (const {agent, nativeId, to} of undone)
-    findings.push({level: `ok`, about: agentById(agent)?.name ?? agent, message: `${nativeId} is filed under ${to} again`});
+    findings.push({level: `ok`, about: nameOf(agent), message: `${nativeId} is filed under ${to} again`});
   findings.push(...await bringUp(project, new Set(sessions)));
   return {findings, moved: undone.map(({agent, nativeId, from, to}) => ({session: nativeId, agent, nativeId, from, to, done: true}))};
+}
+
+function nameOf(agent: string) {
+  return agentById(agent)?.name ?? agent;
 }
 
 type Said = {level: Finding[`level`]; said: string; done?: boolean; problem?: string};
@@ -91,7 +115,7 @@ async function eachHomeless(project: Project, store: SessionStore, from: string 
   const result: Moves = {findings: [], moved: []};
   const homeless = await findHomeless(project, store, {
     ...from === undefined ? {} : {movedFrom: from},
-    onProblem: ({agent, reason}) => result.findings.push({level: `note`, about: agentById(agent)?.name ?? agent, message: reason}),
+    onProblem: ({agent, reason}) => result.findings.push({level: `note`, about: nameOf(agent), message: reason}),
   });
   for (const one of homeless) {
     const {adapter, located, to} = one;

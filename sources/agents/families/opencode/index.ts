@@ -8,6 +8,7 @@ import {files, locate, ownership, refresh, roots} from './locate.ts';
 import {hooksFor}                     from './plugin.ts';
 import {openReader}                   from './read.ts';
 import {register, resume}             from './register.ts';
+import {rehomeFor}                    from './rehome.ts';
 import {prepare}                      from './settings.ts';
 import type {Variant}                 from './variant.ts';
 import {JournalWriter}                from './write.ts';
@@ -51,6 +52,7 @@ export function openCodeFamily(variant: Variant): AgentAdapter {
       register: (machine, session) => register(machine, variant, session),
       resumeCommand: id => resume(variant, id),
     },
+    rehome: rehomeFor(variant),
     hooks: hooksFor(variant),
   };
 }

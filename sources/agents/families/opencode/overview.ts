@@ -15,6 +15,9 @@ export type Row = {
   id: string;
   parent: string | null;
   directory: string;
+  /** The folder below the project's own, and the project. */
+  path: string;
+  project: string;
   title: string;
   version: string;
   created: number;
@@ -33,7 +36,7 @@ export type Row = {
 export type Overview = {database: string; signature: string; rows: {[id: string]: Row}};
 
 const COLUMNS = [
-  `s.id`, `s.parent_id as parent`, `s.directory`, `s.title`, `s.version`, `s.time_created as created`, `s.time_updated as updated`,
+  `s.id`, `s.parent_id as parent`, `s.directory`, `s.path`, `s.project_id as project`, `s.title`, `s.version`, `s.time_created as created`, `s.time_updated as updated`,
   `s.revert is not null as reverted`, `coalesce(s.metadata, '') like '%"sessionSync"%' as imported`,
   `(select count(*) from message m where m.session_id = s.id) as messages`,
   `(select count(*) from message m where m.session_id = s.id and m.id like 'msg\\_0000%' escape '\\') as ours`,
@@ -87,7 +90,7 @@ function rowOf(row: {[column: string]: unknown}): Row {
   const text = (name: string) => typeof row[name] === `string` ? row[name] : ``;
   const number = (name: string) => typeof row[name] === `number` && Number.isFinite(row[name]) ? row[name] : 0;
   return {
-    id: text(`id`), parent: typeof row.parent === `string` ? row.parent : null, directory: text(`directory`), title: text(`title`), version: text(`version`),
+    id: text(`id`), parent: typeof row.parent === `string` ? row.parent : null, directory: text(`directory`), path: text(`path`), project: text(`project`), title: text(`title`), version: text(`version`),
     created: number(`created`), updated: number(`updated`), changed: number(`changed`), messages: number(`messages`), ours: number(`ours`),
     imported: number(`imported`) === 1, reverted: number(`reverted`) === 1,
   };
@@ -96,7 +99,8 @@ function rowOf(row: {[column: string]: unknown}): Row {
 function parse(text: string | null): Overview | null {
   try {
     const value = JSON.parse(text ?? `null`) as Overview | null;
-    return typeof value?.signature === `string` && typeof value.rows === `object` ? value : null;
+    const isCurrent = (row: Row) => typeof row.path === `string` && typeof row.project === `string`;
+    return typeof value?.signature === `string` && typeof value.rows === `object` && Object.values(value.rows).every(isCurrent) ? value : null;
   } catch {
     return null;
   }
