@@ -210,6 +210,11 @@ export interface TargetAdapter {
    * the end of turns and after a restore. Idempotent. Never throws; says what it could not do.
    */
   register(machine: Machine, session: Registered): Promise<Registration>;
+  /**
+   * Takes the session out of the agent's store again, with all that `register` put there. Only called for a file that is as
+   * we left it. Resolves why it stays, if it does. Absent where the file is all there is.
+   */
+  withdraw?(machine: Machine, session: {id: string; path: string}): Promise<string | undefined>;
   resumeCommand(id: string): string;
 }
 

@@ -7,6 +7,7 @@ import type {SessionStore}                   from '../store/index.ts';
 import {inspectMirror}                       from '../sync/inspect.ts';
 import type {Project}                        from '../sync/project.ts';
 import {removeIfThere, sizeOf}               from '../system/files.ts';
+import {isJournal}                           from '../system/journal.ts';
 import {age}                                 from '../terminal/age.ts';
 import {safe}                                from '../terminal/safe.ts';
 
@@ -28,7 +29,8 @@ export class CleanCommand extends BaseCommand {
       goes on from. Each one is named.
 
       Transcripts of the agents are never touched. With \`--mirrors\` the mirrors in other agents go as well, but for those
-      that the agent has opened or continued. A session comes back when its transcript grows.
+      that the agent has opened or continued, and those that only the agent itself can delete, which are named. A session
+      comes back when its transcript grows.
 
       What \`rewind\` kept before the bound goes as well; where that was not taken back, only with \`--force\`.
     `,
@@ -125,10 +127,13 @@ export class CleanCommand extends BaseCommand {
     const target = agentById(mirror.agent)?.target;
     if (target === undefined || mirror.size === 0)
       return;
-    if (await inspectMirror(target, mirror) !== `same`)
-      this.warn(`  the mirror in ${mirror.agent} stays: it is not as we left it`);
-    else
-      await removeIfThere(mirror.path);
+    const {machine} = this.context;
+    const reason = await inspectMirror(target, mirror) !== `same` ? `it is not as we left it`
+      : target.withdraw !== undefined ? await target.withdraw(machine, mirror)
+      // Without the copy of ours nobody would know that the session is a mirror.
+      : isJournal(machine, mirror.path) ? `delete ${mirror.id} there` : await removeIfThere(mirror.path);
+    if (reason !== undefined)
+      this.warn(`  the mirror in ${mirror.agent} stays: ${reason}`);
   }
 }
 

@@ -5,7 +5,8 @@ import path                           from 'node:path';
 import {agents}                       from '../agents/index.ts';
 import {stableJson}                   from '../interchange/index.ts';
 import {CONFIG_PATH, DEFAULT_CONFIG}  from '../sync/config.ts';
-import {readIfThere, removeIfThere}   from '../system/files.ts';
+import {isGone, readIfThere, removeIfThere} from '../system/files.ts';
+import {stateFolder}                  from '../system/journal.ts';
 
 import {BaseCommand}                  from './Base.ts';
 import {shownPath, writeSettings}     from './Init.ts';
@@ -23,6 +24,9 @@ export class UninitCommand extends BaseCommand {
       Hooks in your own settings for all projects stay, and do nothing here any more; \`--everywhere\` removes those, too.
       Our part comes out of git's hooks, which are then what they were, and \`session-sync.*\` out of this clone's git
       configuration, with the remote that \`init --remote\` made.
+      Outside of repositories there is one folder of ours, \`~/.local/state/session-sync\` (below \`XDG_STATE_HOME\` where that
+      is set): copies of sessions of agents that keep no file which only grows, of all your projects, for your eyes only. It
+      stays, since other projects need it; when none is kept any more it may be deleted.
       A \`${CONFIG_PATH}\` that was changed is left alone, and said.
     `,
     examples: [[`Stop here`, `$0 uninit`], [`See what would change`, `$0 uninit --dry-run`]],
@@ -89,6 +93,9 @@ export class UninitCommand extends BaseCommand {
     for (const file of kept)
       this.say(`${file} serves all your projects and stays; in this one its hooks do nothing any more. \`uninit --everywhere\` takes our part out.`);
     this.say(`${this.dryRun ? `Sessions would not be kept any more` : `Sessions of this repository are not kept any more`}. What is stored in git stays.`);
+    const copies = stateFolder(this.context.machine);
+    if (!await isGone(copies))
+      this.say(`${copies} has copies of sessions of all your projects and stays. When none of them is kept any more it may be deleted.`);
     return this.done({dryRun: this.dryRun, changed, kept}, leftAlone ? 2 : 0);
   }
 }

@@ -12,7 +12,13 @@ export function journalPath(machine: Pick<Machine, `env` | `home`>, agent: strin
   return path.join(stateFolder(machine), agent, direction, `${id}.jsonl`);
 }
 
-function stateFolder({env, home}: Pick<Machine, `env` | `home`>) {
+/** The one folder of ours that lies outside of repositories: one for all of a person's projects. */
+export function stateFolder({env, home}: Pick<Machine, `env` | `home`>) {
   const configured = env.XDG_STATE_HOME;
   return path.join(configured && path.isAbsolute(configured) ? configured : path.join(home, `.local`, `state`), `session-sync`);
+}
+
+/** Is it such a file? Then it is a copy, or a draft, of what the agent has. */
+export function isJournal(machine: Pick<Machine, `env` | `home`>, file: string) {
+  return file.startsWith(`${stateFolder(machine)}${path.sep}`);
 }

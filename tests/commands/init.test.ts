@@ -138,6 +138,17 @@ describe(`uninit`, () => {
     expect(await alice.json([`status`])).toMatchObject({active: false});
   });
 
+  it(`says what lies outside of the repository, and leaves it to other projects`, async () => {
+    const {alice} = await makeWorld();
+    await alice.ok(`init`);
+    expect(await alice.ok(`uninit`, `--dry-run`)).not.toContain(`copies of sessions`);
+    const copy = path.join(alice.home, `.local/state/session-sync/opencode/in/ses_1.jsonl`);
+    await fs.mkdir(path.dirname(copy), {recursive: true});
+    await fs.writeFile(copy, `{}\n`);
+    expect(await alice.ok(`uninit`)).toContain(`${path.join(alice.home, `.local/state/session-sync`)} has copies of sessions of all your projects and stays`);
+    expect(await fs.readFile(copy, `utf8`)).toBe(`{}\n`);
+  });
+
   it(`leaves a configuration with settings of the person, and says so`, async () => {
     const {alice} = await makeWorld();
     await alice.ok(`init`);

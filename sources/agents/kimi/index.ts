@@ -7,7 +7,7 @@ import {judge}                           from './judge.ts';
 import {files, locate, name, roots}      from './locate.ts';
 import {AGENT, PROVEN, mirrorId, storeOf, wirePath} from './places.ts';
 import {openReader}                      from './read.ts';
-import {register}                        from './register.ts';
+import {register, withdraw}              from './register.ts';
 import {rehome}                          from './rehome.ts';
 import {prepare}                         from './settings.ts';
 import {KimiWriter}                      from './write.ts';
@@ -35,6 +35,7 @@ export const kimi: AgentAdapter = {
     // Kimi Code 2.1.0 has no lock, and reads a session only when it opens it.
     exclusively: (_machine, _id, write) => write(),
     register,
+    withdraw,
     resumeCommand: id => `kimi -S ${id}`,
   },
   rehome,

@@ -1,7 +1,8 @@
+import {rmdir}                                  from 'node:fs/promises';
 import path                                     from 'node:path';
 
 import type {Json, JsonObject}                  from '../../interchange/index.ts';
-import {openRegular, readAt, readIfThere, writeAtomic} from '../../system/files.ts';
+import {openRegular, readAt, readIfThere, removeIfThere, writeAtomic} from '../../system/files.ts';
 import {isObject, numberAt, objectAt, stringAt} from '../values.ts';
 import {stringify, titleOf}                                from '../families/text.ts';
 import type {Machine, Registered, Registration} from '../types.ts';
@@ -34,6 +35,15 @@ export async function register(_machine: Machine, session: Pick<Registered, `id`
   } catch (error) {
     return {listed: false, note: `Kimi Code's list does not show the session: ${(error as Error).message}`};
   }
+}
+
+/** What lies in the session's folder beside what we wrote is Kimi Code's, and stays. */
+export async function withdraw(_machine: Machine, {path: wire}: Pick<Registered, `path`>): Promise<undefined> {
+  const folder = folderOf(wire);
+  await removeIfThere(path.join(folder, `state.json`));
+  await removeIfThere(wire);
+  for (const empty of [path.dirname(wire), path.dirname(path.dirname(wire)), folder])
+    await rmdir(empty).catch(() => undefined);
 }
 
 /** As 2.1.0 writes it; `custom` is room for others, and Kimi Code keeps what stands there. */

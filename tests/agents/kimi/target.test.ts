@@ -1,4 +1,4 @@
-import {mkdir, readFile, stat, writeFile} from 'node:fs/promises';
+import {mkdir, readFile, readdir, rm, stat, writeFile} from 'node:fs/promises';
 import path                    from 'node:path';
 import {beforeEach, describe, expect, it} from 'vitest';
 
@@ -62,6 +62,48 @@ describe(`the writer`, () => {
     ].map(record => writer.push(record as NeutralRecord)).join(``);
     const counts = text.trimEnd().split(`\n`).map(line => JSON.parse(line)).filter(({type}) => type === `context.apply_compaction`).map(({compactedCount, legacyTail}) => [compactedCount, legacyTail]);
     expect(counts).toEqual([[2, true], [4, true]]);
+  });
+});
+
+describe(`withdraw`, () => {
+  it(`leaves nothing that Kimi Code would list, and what is not ours`, async () => {
+    const file = await place();
+    const folder = path.dirname(path.dirname(path.dirname(file)));
+    await target.register(machine, {id: ID, path: file, cwd, settings: {}});
+    await writeFile(path.join(folder, `notes.txt`), `mine`);
+    expect(await target.withdraw!(machine, {id: ID, path: file})).toBeUndefined();
+    expect(await readdir(folder, {recursive: true})).toEqual([`notes.txt`]);
+    await rm(path.join(folder, `notes.txt`));
+    await target.withdraw!(machine, {id: ID, path: file});
+    await expect(stat(folder)).rejects.toMatchObject({code: `ENOENT`});
+  });
+});
+
+describe(`rehome`, () => {
+  const KEY = folderKey(`/home/alice/shop`);
+  const binding = (workspaceId: string) => `{"type":"runtime.set_binding","workspaceId":"${workspaceId}","runtimeId":"local","agentId":"main","time":7}\n`;
+  const step = (file: string) => ({do: `tell` as const, path: file, before: KEY, after: `wd_market_123456789abc`});
+  const {known, tell} = kimi.rehome!.telling!;
+
+  it(`binds a log anew at its end, and completes a line that a killed process began`, async () => {
+    const file = path.join(await temporary(), `wire.jsonl`);
+    const text = `{"type":"metadata"}\n${binding(KEY)}${`{"type":"x","text":"${`y`.repeat(1 << 20)}"}\n`.repeat(3)}`;
+    for (const begun of [``, binding(`wd_market_123456789abc`).slice(0, 40)]) {
+      await writeFile(file, text + begun);
+      expect(await known(machine, ID, step(file))).toBe(`before`);
+      await tell(machine, ID, step(file));
+      expect(await known(machine, ID, step(file))).toBe(`after`);
+      expect((await readFile(file, `utf8`)) === text + binding(`wd_market_123456789abc`)).toBe(true);
+    }
+  });
+
+  it(`does not write behind a line that is not ended, nor to another's workspace`, async () => {
+    const file = path.join(await temporary(), `wire.jsonl`);
+    await writeFile(file, `{"type":"metadata"}\n${binding(KEY)}{"type":"turn.pro`);
+    await expect(tell(machine, ID, step(file))).rejects.toThrow(`middle of a line`);
+    await writeFile(file, `{"type":"metadata"}\n${binding(`wd_other_000000000000`)}`);
+    expect(await known(machine, ID, step(file))).toBeNull();
+    expect(await known(machine, ID, step(`${file}.gone`))).toBeNull();
   });
 });
 

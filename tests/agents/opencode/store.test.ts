@@ -65,6 +65,26 @@ async function withProgram(env: {[name: string]: string} = {}) {
   return {machine, project, file, calls, rows, setRows, put, register, imported};
 }
 
+describe(`rehome`, () => {
+  it(`asks for one statement that changes the session and its sub-agents' only where they are what they were`, async () => {
+    const {machine, setRows, calls, project} = await withProgram();
+    const row = {id: `ses_aaaa`, parent: null, directory: `/home/alice/shop`, path: ``, project: `p1`, title: `T`, version: `1`, created: 1, updated: 1, changed: 1, imported: 0, messages: 1, ours: 0, reverted: 0};
+    await setRows([row, {...row, id: `ses_bbbb`, parent: `ses_aaaa`}, {...row, id: `ses_cccc`, parent: `ses_aaaa`, directory: `/elsewhere`}, {...row, id: `ses_dddd`}]);
+    const {path: journal, steps} = await opencode.rehome!.plan(machine, {path: `/j`, nativeId: `ses_aaaa`}, project);
+    expect(journal).toBe(`/j`);
+    expect(steps).toHaveLength(1);
+    const [step] = steps as [typeof steps[number] & {do: `tell`}];
+    expect(JSON.parse(step.before).map(({id, directory}: {id: string; directory: string}) => [id, directory])).toEqual([[`ses_aaaa`, `/home/alice/shop`], [`ses_bbbb`, `/home/alice/shop`]]);
+    expect(await opencode.rehome!.telling!.known(machine, `ses_aaaa`, step)).toBe(`before`);
+    expect((await calls()).filter(({args}) => args[0] === `db`)).toHaveLength(1);
+
+    await setRows([row, {...row, id: `ses_bbbb`, directory: `/elsewhere`}].map(one => ({...one, parent: null})));
+    expect(await opencode.rehome!.telling!.known(machine, `ses_aaaa`, step)).toBeNull();
+    await setRows([]);
+    await expect(opencode.rehome!.plan(machine, {path: `/j`, nativeId: `ses_aaaa`}, project)).rejects.toThrow(`cannot be asked`);
+  });
+});
+
 describe(`detect`, () => {
   it(`looks at the program and at its folders, also where the environment moves them`, async () => {
     const {machine} = await withProgram({XDG_DATA_HOME: `/nowhere/data`});
@@ -186,6 +206,21 @@ describe(`register`, () => {
     await setRows([]);
     expect(await register()).toMatchObject({listed: false, note: expect.stringContaining(`deleted`)});
     await expect(stat(file)).rejects.toMatchObject({code: `ENOENT`});
+  });
+
+  it(`takes a session out again, as long as nobody went on with it`, async () => {
+    const {put, register, rows, setRows, machine, file} = await withProgram();
+    const withdraw = () => opencode.target!.withdraw!(machine, {id: target.id, path: file});
+    await put(first);
+    await register();
+    const [row] = await rows();
+    await setRows([{...row, messages: row.messages + 1}]);
+    expect(await withdraw()).toBe(`it was continued there`);
+    expect(await rows()).toHaveLength(1);
+    await setRows([row]);
+    expect(await withdraw()).toBeUndefined();
+    expect(await rows()).toEqual([]);
+    expect((await readdir(path.dirname(file))).filter(name => name.startsWith(target.id))).toEqual([]);
   });
 
   it(`names the flag where no model is known, and never throws`, async () => {

@@ -7,7 +7,7 @@ import {sessionId}                    from './ids.ts';
 import {files, locate, ownership, refresh, roots} from './locate.ts';
 import {hooksFor}                     from './plugin.ts';
 import {openReader}                   from './read.ts';
-import {register, resume}             from './register.ts';
+import {register, resume, withdraw}   from './register.ts';
 import {rehomeFor}                    from './rehome.ts';
 import {prepare}                      from './settings.ts';
 import type {Variant}                 from './variant.ts';
@@ -50,6 +50,7 @@ export function openCodeFamily(variant: Variant): AgentAdapter {
       judge: tail => tail.trim() === `` ? `opened` : `continued`,
       exclusively: (_machine, _id, write) => write(),
       register: (machine, session) => register(machine, variant, session),
+      withdraw: (machine, session) => withdraw(machine, variant, session),
       resumeCommand: id => resume(variant, id),
     },
     rehome: rehomeFor(variant),

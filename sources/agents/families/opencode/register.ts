@@ -47,11 +47,32 @@ export async function register(machine: Machine, variant: Variant, session: Regi
   }
 }
 
+/** See `TargetAdapter.withdraw`. */
+export async function withdraw(machine: Machine, variant: Variant, {id, path: journal}: Pick<Registered, `id` | `path`>): Promise<string | undefined> {
+  const binary = await findProgram(machine, variant.program);
+  if (binary === undefined)
+    return `${variant.program} is not on PATH: only it can take the session out of its database`;
+  const row = (await overview(machine, variant))?.rows[id];
+  if (row !== undefined && (row.messages > row.ours || row.reverted))
+    return `it was continued there`;
+  if (row !== undefined) {
+    const {code, errors} = await run(machine, variant, binary, [`session`, `delete`, id]);
+    if (code !== 0)
+      return `session delete exited with ${code}: ${lastLine(errors)}`;
+  }
+  await removeIfThere(stateFileOf(journal));
+  await removeIfThere(journal);
+}
+
+function stateFileOf(journal: string) {
+  return journal.replace(/(\.jsonl)?$/, `.state.json`);
+}
+
 class Import {
   private readonly stateFile: string;
 
   constructor(private readonly machine: Machine, private readonly variant: Variant, private readonly binary: string, private readonly session: Registered) {
-    this.stateFile = session.path.replace(/(\.jsonl)?$/, `.state.json`);
+    this.stateFile = stateFileOf(session.path);
   }
 
   async run(): Promise<Registration> {
