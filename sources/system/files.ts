@@ -62,7 +62,7 @@ export async function removeAbandoned(folder: string, prefix = ``) {
   for (const name of names) {
     const pid = name.startsWith(prefix) ? /\.(\d+)-[0-9a-f]{8}\.session-sync-tmp$/.exec(name)?.[1] : undefined;
     if (pid !== undefined && await startOf(Number(pid)) === null)
-      await rm(path.join(folder, name), {force: true}).catch(() => undefined);
+      await rm(path.join(folder, name), {force: true, recursive: true}).catch(() => undefined);
   }
 }
 

@@ -4,7 +4,7 @@ import path                                              from 'node:path';
 
 import type {RehomeStep}                                 from '../agents/types.ts';
 
-import {isCode, makeFolder, openRegular, readAt, temporaryName, writeAll} from './files.ts';
+import {isCode, makeFolder, openRegular, readAt, removeAbandoned, temporaryName, writeAll} from './files.ts';
 
 const PIECE = 1 << 20;
 
@@ -116,6 +116,7 @@ async function move({from, to}: RehomeStep & {do: `move`}) {
 
 /** To another disk: copied beside its place, compared, put there, and only then removed. */
 async function moveAcross(from: string, to: string) {
+  await removeAbandoned(path.dirname(to), path.basename(to));
   const copy = temporaryName(to);
   try {
     await cp(from, copy, {recursive: true, preserveTimestamps: true, verbatimSymlinks: true, errorOnExist: true});
@@ -180,6 +181,7 @@ async function standsIn({path: file, before, after}: RehomeStep & {do: `edit`}):
 async function edit(step: RehomeStep & {do: `edit`}) {
   if (await standsIn(step) !== `before`)
     return;
+  await removeAbandoned(path.dirname(step.path), path.basename(step.path));
   const source = (await openRegular(step.path))!;
   const temporary = temporaryName(step.path);
   try {

@@ -1,10 +1,13 @@
 import {spawn}                    from 'node:child_process';
 import {once}                     from 'node:events';
 import {existsSync, readlinkSync} from 'node:fs';
+import {mkdir, rename, writeFile} from 'node:fs/promises';
+import path                       from 'node:path';
 import process                    from 'node:process';
 import {describe, expect, it}     from 'vitest';
 
-import {startOf}                  from '../../sources/system/processes.ts';
+import {runningIn, startOf}       from '../../sources/system/processes.ts';
+import {temporaryFolders}         from '../_temporary.ts';
 
 /** A program that holds much memory, so that its end takes a while. */
 async function large() {
@@ -42,5 +45,29 @@ describe(`startOf`, () => {
       if (child.exitCode === null && child.signalCode === null)
         await once(child, `exit`);
     }
+  });
+});
+
+describe(`runningIn`, () => {
+  const folder = temporaryFolders();
+
+  it.skipIf(process.platform !== `linux`)(`finds a program by its name where it works, also in a folder that was renamed, and nobody else`, async () => {
+    const root = await folder();
+    const old = path.join(root, `shop`);
+    await mkdir(path.join(old, `src`), {recursive: true});
+    await writeFile(path.join(root, `kimi.mjs`), `console.log("up"); setInterval(() => {}, 1000);`);
+    const child = spawn(process.execPath, [path.join(root, `kimi.mjs`)], {cwd: path.join(old, `src`), stdio: [`ignore`, `pipe`, `ignore`]});
+    try {
+      await once(child.stdout, `data`);
+      expect(await runningIn([old], [`kimi`])).toBe(child.pid);
+      expect(await runningIn([old], [`opencode`])).toBeNull();
+      expect(await runningIn([path.join(root, `sho`)], [`kimi`])).toBeNull();
+      await rename(old, path.join(root, `market`));
+      expect(await runningIn([old, path.join(root, `market`)], [`kimi`])).toBe(child.pid);
+    } finally {
+      child.kill(`SIGKILL`);
+      await once(child, `exit`);
+    }
+    expect(await runningIn([path.join(root, `market`)], [`kimi`])).toBeNull();
   });
 });
