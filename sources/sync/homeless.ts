@@ -6,11 +6,11 @@ import {distance, gitState, rootCommit, rootCommitCache} from '../store/index.ts
 import type {SessionStore}                       from '../store/index.ts';
 import {isGone}                                  from '../system/files.ts';
 
-import {folderAfter, isWithin, moves}            from './folders.ts';
+import {currentFolders, folderAfter, isWithin, moves} from './folders.ts';
 import type {Move}                               from './folders.ts';
 import {OwnSessions}                             from './mine.ts';
 import type {Project}                            from './project.ts';
-import {isBetween}                               from './rehomed.ts';
+import {allRehomed, isBetween}                   from './rehomed.ts';
 
 /**
  * A session that an agent files under a folder that is gone. `ours`: we wrote it, and the agent has not gone on with it.
@@ -19,6 +19,8 @@ import {isBetween}                               from './rehomed.ts';
 export type Homeless = {
   adapter: AgentAdapter;
   located: LocatedSession;
+  /** The folder that it is filed under: that of the last move, where its lines go on naming the first. */
+  from: string;
   ours: boolean;
   move: Move;
   /** Working folder that it gets. */
@@ -41,10 +43,13 @@ export async function findHomeless(project: Project, store: SessionStore, {moved
   const hinted = (await moves(project, recorded.map(folder => ({folder})))).filter(({from}) => !gone.some(move => move.from === from));
   const own = await OwnSessions.of(project);
 
-  const all: Array<{adapter: AgentAdapter; located: LocatedSession; move: Move}> = [];
+  const current = (await currentFolders(project)).map(({folder}) => folder);
+  const rehomed = new Map((await allRehomed(project)).flatMap(({agent, nativeId, done}) => done.length === 0 ? [] : [[`${agent}/${nativeId}`, done.at(-1)!.to]]));
+
+  const all: Array<Found & {adapter: AgentAdapter}> = [];
   for (const adapter of agents) {
     try {
-      all.push(...(await locatedIn(project, adapter, gone, hinted, known)).map(one => ({adapter, ...one})));
+      all.push(...(await locatedIn(project, adapter, {gone, hinted, known, current, rehomed})).map(one => ({adapter, ...one})));
       all.push(...(await strayOf(project, adapter)).filter(({located}) => !all.some(one => one.adapter === adapter && one.located.nativeId === located.nativeId)).map(one => ({adapter, ...one})));
     } catch (error) {
       // One agent whose store cannot be read does not hide those of the others.
@@ -52,20 +57,31 @@ export async function findHomeless(project: Project, store: SessionStore, {moved
     }
   }
   own.expect(all.map(({located}) => located.session));
-  const found = await Promise.all(all.map(async ({adapter, located, move}) => await homelessOf(project, adapter, located, move, own)));
+  const found = await Promise.all(all.map(async ({adapter, ...one}) => await homelessOf(project, adapter, one, own)));
   return found.filter(one => one !== null);
 }
 
-type Found = {located: LocatedSession; move: Move};
+/** `from`: the folder that it is filed under. */
+type Found = {located: LocatedSession; from: string; move: Move};
 
-async function locatedIn(project: Project, {source}: AgentAdapter, gone: Array<Move>, hinted: Array<Move>, known: Set<string>): Promise<Array<Found>> {
+/** `known`: sessions that were recorded here. `rehomed`: where those that were filed elsewhere before are filed now. */
+type Known = {gone: Array<Move>; hinted: Array<Move>; known: Set<string>; current: Array<string>; rehomed: Map<string, string>};
+
+async function locatedIn(project: Project, {id, source}: AgentAdapter, {gone, hinted, known, current, rehomed}: Known): Promise<Array<Found>> {
   const folders = [...gone, ...hinted].map(({from}) => from);
-  const located = folders.length === 0 ? [] : await source?.locate(project.machine, folders) ?? [];
+  // A project may have its first name again, which the session's own lines never ceased to say.
+  const isRehomed = [...rehomed.keys()].some(key => key.startsWith(`${id}/`));
+  const located = folders.length === 0 ? [] : await source?.locate(project.machine, isRehomed ? [...folders, ...current] : folders) ?? [];
   return located.flatMap(one => {
-    const covers = ({from}: Move) => one.cwd !== undefined && isWithin(one.cwd, from);
-    // Of a folder that only a header names, sessions that are known by their ids.
-    const move = gone.find(covers) ?? (known.has(one.session) ? hinted.find(covers) : undefined);
-    return move === undefined ? [] : [{located: one, move}];
+    const home = rehomed.get(`${id}/${one.nativeId}`);
+    for (const from of [home, one.cwd]) {
+      const covers = (move: Move) => from !== undefined && isWithin(from, move.from);
+      // Of a folder that only a header names, sessions that are known by their ids.
+      const move = gone.find(covers) ?? (known.has(one.session) ? hinted.find(covers) : undefined);
+      if (move !== undefined)
+        return [{located: one, from: from!, move}];
+    }
+    return [];
   });
 }
 
@@ -74,21 +90,21 @@ async function strayOf(project: Project, {rehome}: AgentAdapter): Promise<Array<
   for (const stray of await rehome?.strays?.(project.machine) ?? []) {
     const move = await isOfThisRepository(project, stray) ? (await moves(project, [{folder: stray.cwd!}])).find(({from}) => from === stray.cwd) : undefined;
     if (move !== undefined)
-      found.push({located: stray, move});
+      found.push({located: stray, from: stray.cwd!, move});
   }
   return found;
 }
 
-async function homelessOf(project: Project, adapter: AgentAdapter, located: LocatedSession, move: Move, own: OwnSessions): Promise<Homeless | null> {
+async function homelessOf(project: Project, adapter: AgentAdapter, {located, from, move}: Found, own: OwnSessions): Promise<Homeless | null> {
   // One that was left in the middle of a move is first brought to the end of it.
   if (await isBetween(project, adapter.id, located.nativeId))
     return null;
-  const to = await folderAfter(located.cwd!, move);
+  const to = await folderAfter(from, move);
   const ours = (await own.judge(adapter, located)).state === `untouched`;
   // A copy of ours that no note says anything of: a new one is made beside it.
   if (ours && !own.isNoted(adapter, located))
     return null;
-  const one = {adapter, located, ours, move, to};
+  const one = {adapter, located, from, ours, move, to};
   if (adapter.rehome === undefined)
     return {...one, plan: null};
   try {

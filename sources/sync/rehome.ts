@@ -30,13 +30,13 @@ export type RehomeOutcome = {sessions: Array<string>; note?: string};
  * Files a session under the folder that it belongs to now. The note that can put it back is written first, what points
  * to it follows after; whatever is interrupted is found again as homeless, and done again. The caller holds the lock.
  */
-export async function rehome(project: Project, {adapter, located, ours, move, to, plan, problem}: Homeless): Promise<RehomeOutcome> {
+export async function rehome(project: Project, {adapter, located, from, ours, move, to, plan, problem}: Homeless): Promise<RehomeOutcome> {
   if (plan === null)
     throw new RehomeError(`NOT_MOVED`, problem ?? `${adapter.name} cannot be told of another folder`);
   const {nativeId} = located;
   // A mirror of ours is written anew anyway, as it would have been there from the start.
   const steps = ours && await isWrittenAnew(project, adapter, nativeId) ? plan.steps.filter(step => step.do !== `edit` || step.path !== located.path) : plan.steps;
-  const entry: Rehomed = {from: located.cwd ?? move.from, to, before: located.path, after: plan.path, steps, shift: growthOf(steps, located.path)};
+  const entry: Rehomed = {from, to, before: located.path, after: plan.path, steps, shift: growthOf(steps, located.path)};
   await noteFolders(project, [{folder: move.from}]);
   const known = await readRehomed(project, adapter.id, nativeId);
   return await carry(project, adapter, nativeId, {entry, known, during: [...known, {...entry, unfinished: `do`}], after: [...known, entry]});

@@ -158,6 +158,110 @@ describe(`a project that was renamed`, () => {
   });
 });
 
+/** The handwritten session once more, under an id of its own and in the person's folder. */
+async function placeOther(person: Person, model: string) {
+  const text = model.replaceAll(SESSION, OTHER).replace(/"cwd":"[^"]*"/g, () => `"cwd":${JSON.stringify(person.repo)}`);
+  await fs.mkdir(person.claudeFolder(), {recursive: true});
+  await fs.writeFile(person.transcript(OTHER), text);
+  return text;
+}
+
+describe(`a project that is renamed again and again`, () => {
+  it(`is followed from name to name, and back`, async () => {
+    const {alice} = await makeKept();
+    const transcript = await fs.readFile(alice.transcript(), `utf8`);
+    const second = await renamed(alice, `Läden & Märkte v1.2 (neu)`);
+    expect((await movedOf(second, `--fix`)).map(({done}) => done)).toEqual([true, true]);
+    await grow(second);
+    expect(await second.ok(`sync`)).toContain(`1 new records`);
+    const third = await renamed(second, `.shops 日本.x`);
+    expect((await movedOf(third, `--fix`)).map(({from, to, done}) => ({from, to, done}))).toEqual(Array(2).fill({from: second.repo, to: third.repo, done: true}));
+    expect(await fs.readFile(third.transcript(), `utf8`)).toContain(transcript);
+    expect(await third.ok(`sync`)).toContain(`Everything is up to date`);
+    expect(await sessionsOf(third)).toMatchObject([{session: SESSION, records: RECORDS + 1}]);
+    expect(await third.rollouts()).toHaveLength(1);
+
+    expect((await movedOf(third, `--fix`, `--undo`)).map(({to}) => to)).toEqual([second.repo, second.repo]);
+    expect((await movedOf(third, `--fix`, `--undo`)).map(({to}) => to)).toEqual([alice.repo, alice.repo]);
+    expect(await movedOf(third, `--fix`, `--undo`)).toEqual([]);
+    expect(await fs.readFile(alice.transcript(), `utf8`)).toContain(transcript);
+    expect((await movedOf(third, `--fix`)).map(({from, to, done}) => ({from, to, done}))).toEqual(Array(2).fill({from: alice.repo, to: third.repo, done: true}));
+    expect(await sessionsOf(third)).toMatchObject([{session: SESSION, records: RECORDS + 1}]);
+
+    // Under the name that it began with.
+    await fs.rename(third.repo, alice.repo);
+    expect((await movedOf(alice, `--fix`)).map(({from, to, done}) => ({from, to, done}))).toEqual(Array(2).fill({from: third.repo, to: alice.repo, done: true}));
+    expect(await alice.ok(`sync`)).toContain(`Everything is up to date`);
+    expect(await sessionsOf(alice)).toMatchObject([{session: SESSION, records: RECORDS + 1}]);
+  });
+
+  it(`is followed where nobody looked between two names`, async () => {
+    const {alice} = await makeKept();
+    const moved = await renamed(await renamed(alice, `one`), `two`);
+    expect((await movedOf(moved, `--fix`)).map(({from, to, done}) => ({from, to, done}))).toEqual(Array(2).fill({from: alice.repo, to: moved.repo, done: true}));
+    expect(await moved.ok(`sync`)).toContain(`Everything is up to date`);
+  });
+
+  it(`takes a session of a subfolder along into it, or to the top where it is no more`, async () => {
+    const {alice} = await makeWorld();
+    const [cart, old] = [`src/my cart`, `old`].map(folder => at(alice, path.join(alice.repo, folder))) as [Person, Person];
+    for (const {repo} of [cart, old]) {
+      await fs.mkdir(repo, {recursive: true});
+      await fs.writeFile(path.join(repo, `index.js`), ``);
+    }
+    await cart.record(`handwritten`, SESSION);
+    await placeOther(old, await fs.readFile(cart.transcript(), `utf8`));
+    await alice.ok(`init`);
+    await alice.ok(`sync`);
+    expect(await sessionsOf(alice)).toHaveLength(2);
+    const moved = await renamed(alice);
+    await fs.rm(path.join(moved.repo, `old`), {recursive: true});
+    const claude = (await movedOf(moved, `--fix`)).filter(({agent}) => agent === `claude-code`);
+    expect(Object.fromEntries(claude.map(({nativeId, to, done}) => [nativeId, {to, done}]))).toEqual({
+      [SESSION]: {to: path.join(moved.repo, `src/my cart`), done: true}, [OTHER]: {to: moved.repo, done: true},
+    });
+    for (const file of [moved.transcript(SESSION, path.join(moved.repo, `src/my cart`)), moved.transcript(OTHER)])
+      expect(await fs.stat(file).then(info => info.isFile())).toBe(true);
+    expect(await moved.ok(`sync`)).toContain(`Everything is up to date`);
+  });
+
+  it(`shares its folder in an agent's store with another one of nearly its name, and takes along what is its own`, async () => {
+    const {alice} = await makeKept();
+    // Claude Code has one folder for both.
+    const other = at(alice, path.join(alice.home, `my.shop`));
+    const mine = await renamed(alice, `my shop`);
+    await movedOf(mine, `--fix`);
+    expect(other.claudeFolder()).toBe(mine.claudeFolder());
+    await fs.mkdir(other.repo);
+    await other.git(`init`, `-q`);
+    const text = await placeOther(other, await fs.readFile(mine.transcript(), `utf8`));
+    expect((await sessionsOf(mine)).map(({session}) => session)).toEqual([SESSION]);
+
+    const same = await renamed(mine, `my-shop`);
+    expect((await movedOf(same, `--fix`)).every(({done}) => done)).toBe(true);
+    expect(await movedOf(same)).toEqual([]);
+    await grow(same);
+    expect(await same.ok(`sync`)).toContain(`1 new records`);
+    const away = await renamed(same, `market`);
+    expect((await movedOf(away, `--fix`)).filter(({agent}) => agent === `claude-code`).map(({nativeId, done}) => ({nativeId, done}))).toEqual([{nativeId: SESSION, done: true}]);
+    expect(await fs.readFile(other.transcript(OTHER), `utf8`)).toBe(text);
+    expect((await fs.readdir(away.claudeFolder())).filter(name => name.endsWith(`.jsonl`))).toEqual([`${SESSION}.jsonl`]);
+    expect(await sessionsOf(away)).toMatchObject([{session: SESSION, records: RECORDS + 1}]);
+  });
+
+  it(`is known by a name with a link in it, as /tmp is one on macOS`, async () => {
+    const {alice, world} = await makeWorld();
+    await alice.record(`handwritten`, SESSION);
+    await fs.symlink(alice.home, path.join(world, `link`));
+    const moved = await renamed(alice);
+    await moved.ok(`init`);
+    const linked = at(moved, path.join(world, `link`, `market`));
+    expect(await movedOf(linked, `--fix`, `--moved-from`, `${path.join(world, `link`, `shop`)}/`)).toMatchObject([{nativeId: SESSION, from: alice.repo, to: moved.repo, done: true}]);
+    expect(await fs.stat(moved.transcript()).then(info => info.isFile())).toBe(true);
+    expect(await sessionsOf(linked)).toMatchObject([{session: SESSION}]);
+  });
+});
+
 describe(`a project that is elsewhere`, () => {
   it(`keeps the sessions of a worktree that was removed, and gives them to the main folder`, async () => {
     const {alice} = await makeKept();

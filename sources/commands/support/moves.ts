@@ -1,3 +1,4 @@
+import {realpath}                          from 'node:fs/promises';
 import path                                from 'node:path';
 
 import {agentById}                         from '../../agents/index.ts';
@@ -23,10 +24,16 @@ export type Moves = {findings: Array<Finding>; moved: Array<MovedSession>};
 export async function movedFrom(cwd: string, given: string | undefined): Promise<string | undefined> {
   if (given === undefined)
     return undefined;
-  const folder = path.resolve(cwd, given);
+  const folder = await realFolder(path.resolve(cwd, given));
   if (!await isGone(folder))
     throw new CommandError(`FOLDER_EXISTS`, `${folder} is there: only sessions of a folder that is gone are filed under another.`);
   return folder;
+}
+
+/** As the agents have it: links on the way, as `/tmp` on macOS is one, may be there still. */
+async function realFolder(folder: string): Promise<string> {
+  const parent = path.dirname(folder);
+  return await realpath(folder).catch(async () => parent === folder ? folder : path.join(await realFolder(parent), path.basename(folder)));
 }
 
 const ROUNDS = 3;
@@ -85,7 +92,7 @@ async function fixOnce(project: Project, store: SessionStore, from?: string): Pr
         sessions.add(session);
       if (!one.ours)
         sessions.add(one.located.session);
-      return {level: `ok`, done: true, said: `was filed under ${one.located.cwd}, now under ${one.to}${outcome.note === undefined ? `` : ` (${outcome.note})`}`};
+      return {level: `ok`, done: true, said: `was filed under ${one.from}, now under ${one.to}${outcome.note === undefined ? `` : ` (${outcome.note})`}`};
     } catch (error) {
       return {level: `note`, problem: (error as Error).message, said: `${filed(one)}, and stays there: ${(error as Error).message}`};
     }
@@ -121,13 +128,13 @@ async function eachHomeless(project: Project, store: SessionStore, from: string 
     const {adapter, located, to} = one;
     const {level, said, done = false, problem = one.problem} = await take(one);
     result.findings.push({level, about: adapter.name, message: `${one.ours ? `${located.nativeId} (a copy of ours)` : `session ${located.session.slice(0, 8)}`} ${said}`});
-    result.moved.push({session: located.session, agent: adapter.id, nativeId: located.nativeId, from: located.cwd!, to, done, ...problem === undefined ? {} : {problem}});
+    result.moved.push({session: located.session, agent: adapter.id, nativeId: located.nativeId, from: one.from, to, done, ...problem === undefined ? {} : {problem}});
   }
   return result;
 }
 
-function filed({located}: Homeless) {
-  return `is filed under ${located.cwd}, which is gone`;
+function filed({from}: Homeless) {
+  return `is filed under ${from}, which is gone`;
 }
 
 function withoutWay(one: Homeless) {
