@@ -73,15 +73,12 @@ async function locatedIn(project: Project, {id, source}: AgentAdapter, {gone, hi
   const isRehomed = [...rehomed.keys()].some(key => key.startsWith(`${id}/`));
   const located = folders.length === 0 ? [] : await source?.locate(project.machine, isRehomed ? [...folders, ...current] : folders) ?? [];
   return located.flatMap(one => {
-    const home = rehomed.get(`${id}/${one.nativeId}`);
-    for (const from of [home, one.cwd]) {
-      const covers = (move: Move) => from !== undefined && isWithin(from, move.from);
-      // Of a folder that only a header names, sessions that are known by their ids.
-      const move = gone.find(covers) ?? (known.has(one.session) ? hinted.find(covers) : undefined);
-      if (move !== undefined)
-        return [{located: one, from: from!, move}];
-    }
-    return [];
+    // A mirror names its new folder only once it was written anew.
+    const from = rehomed.get(`${id}/${one.nativeId}`) ?? one.cwd;
+    const covers = (move: Move) => from !== undefined && isWithin(from, move.from);
+    // Of a folder that only a header names, sessions that are known by their ids.
+    const move = gone.find(covers) ?? (known.has(one.session) ? hinted.find(covers) : undefined);
+    return move === undefined ? [] : [{located: one, from: from!, move}];
   });
 }
 
