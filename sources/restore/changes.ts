@@ -7,6 +7,8 @@ import type {StoredRef, WorktreeChange, WorktreeState} from '../store/types.ts';
 import type {Project}                             from '../sync/project.ts';
 import {makeFolder}                               from '../system/files.ts';
 
+import {lineEndsHere, withLineEnds}               from './lineEnds.ts';
+import type {AsHere}                              from './lineEnds.ts';
 import {applyActions, look, readLaidOut, sameContent} from './workFiles.ts';
 import type {Action, Content, Found}              from './workFiles.ts';
 
@@ -42,7 +44,7 @@ export async function planChanges({project, store, stored, state}: {project: Pro
   try {
     const laid = state.base === undefined ? new Map<string, CheckedOut>()
       : await checkoutBeside(repository, env, {commit: state.base, paths: state.files.map(file => file.path), folder});
-    const planner = new Planner(project.root, env, folder, state, laid, await ignoresCase(project));
+    const planner = new Planner(project.root, env, folder, state, laid, await ignoresCase(project), await lineEndsHere(project, state));
     const changes: Array<PlannedChange> = [];
     // What goes may make room for the others.
     for (const deleted of [true, false])
@@ -76,7 +78,7 @@ class Planner {
 
   constructor(
     private readonly root: string, private readonly env: Project[`machine`][`env`], private readonly folder: string,
-    state: WorktreeState, private readonly laid: Map<string, CheckedOut> | null, ignoreCase: boolean,
+    state: WorktreeState, private readonly laid: Map<string, CheckedOut> | null, ignoreCase: boolean, private readonly asHere: AsHere,
   ) {
     const seen = new Map<string, string>();
     for (const {path: name, change} of ignoreCase ? state.files : []) {
@@ -113,7 +115,8 @@ class Planner {
     const theirs = change.change === `deleted` ? null : {mode: change.mode!, bytes: await read()};
     if (theirs?.mode === `120000` && !staysInside(name, theirs.bytes.toString()))
       return left(`a link that leads out of the tree`);
-    return await this.unite({change, theirs, base: entry === undefined ? null : await readLaidOut(entry.file), found});
+    const base = entry === undefined ? null : await readLaidOut(entry.file);
+    return await this.unite({change, theirs: theirs === null ? null : this.asHere(theirs, base), base, found});
   }
 
   private async unite({change: {path: name}, theirs, base, found}: Sides): Promise<PlannedChange> {
@@ -170,12 +173,4 @@ function sameText(a: Content, b: Content) {
 function endsInCarriageReturns(bytes: Buffer) {
   const first = bytes.indexOf(10);
   return first > 0 && bytes[first - 1] === 13;
-}
-
-function withLineEnds(bytes: Buffer, carriage: boolean): Buffer {
-  if (bytes.includes(0))
-    return bytes;
-  // Byte by byte: the text need not be UTF-8.
-  const plain = bytes.toString(`latin1`).replaceAll(`\r\n`, `\n`);
-  return Buffer.from(carriage ? plain.replaceAll(`\n`, `\r\n`) : plain, `latin1`);
 }

@@ -7,6 +7,8 @@ import type {WorktreeChange, WorktreeState}       from '../store/types.ts';
 import type {Project}                             from '../sync/project.ts';
 import {makeFolder}                               from '../system/files.ts';
 
+import {lineEndsHere}                             from './lineEnds.ts';
+import type {AsHere}                              from './lineEnds.ts';
 import type {Keepsake}                            from './keepsakes.ts';
 import type {Turn}                                from './turns.ts';
 import {look, readLaidOut, sameContent}           from './workFiles.ts';
@@ -63,7 +65,7 @@ export async function planRewind(options: RewindOptions): Promise<RewindPlan> {
     const laid = state.base === undefined ? new Map<string, CheckedOut>() : await checkoutBeside(repository, env, {commit: state.base, paths: names, folder});
     if (laid === null)
       throw otherCommit(state, `is not in this repository`);
-    const planner = new Planner(options, status, since, laid, await keptNow(options));
+    const planner = new Planner(options, status, since, laid, await keptNow(options), await lineEndsHere(options.project, state));
     await planner.run(names);
     return {
       actions: planner.actions, left: planner.left,
@@ -104,7 +106,7 @@ class Planner {
 
   constructor(
     private readonly options: RewindOptions, status: TreeStatus, private readonly since: Map<string, string>,
-    private readonly laid: Map<string, CheckedOut>, private readonly kept: Set<string>,
+    private readonly laid: Map<string, CheckedOut>, private readonly kept: Set<string>, private readonly asHere: AsHere,
   ) {
     this.entries = new Map(status.entries.map(entry => [entry.path, entry]));
     this.files = new Map(options.state.files.map(file => [file.path, file]));
@@ -148,7 +150,7 @@ class Planner {
       const bytes = file.change === `deleted` ? null : await store.readWorktreeFile(turn.stored, file);
       if (file.mode === `120000` && !staysInside(name, bytes!.toString()))
         return `a link that leads out of the tree`;
-      return {content: bytes === null ? null : {mode: file.mode!, bytes}};
+      return {content: bytes === null ? null : this.asHere({mode: file.mode!, bytes}, base === undefined || base.failed ? null : await readLaidOut(base.file))};
     }
     if (((base === undefined ? state.more : state.moreTracked) ?? 0) > 0)
       return `too much had changed then to know whether it was kept`;

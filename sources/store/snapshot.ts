@@ -5,7 +5,7 @@ import {isCode, openRegular, readAt}         from '../system/files.ts';
 
 import {blobId}                              from './fastImport.ts';
 import type {MachineEnv}                     from './git.ts';
-import {filteredPaths, treeStatus}           from './status.ts';
+import {conversions, filteredPaths, treeStatus}           from './status.ts';
 import type {StatusEntry}                    from './status.ts';
 import type {GitState, Repository, Worktree, WorktreeChange, WorktreeState} from './types.ts';
 import {isSafeWorkPath, isSecretName, staysInside} from './workPaths.ts';
@@ -45,7 +45,8 @@ export async function takeSnapshot(repo: Repository, env: MachineEnv, options: S
   const {git, entries} = status;
   // What git knows comes first, wherever a bound is.
   const ordered = [...entries.filter(({kind}) => kind !== `untracked`), ...entries.filter(({kind}) => kind === `untracked`)];
-  const taking  = new Taking(repo, options, new Set(entries.map(({headBlob}) => headBlob)), await filteredPaths(repo, env, entries.map(entry => entry.path)));
+  const made    = await conversions(repo, env);
+  const taking  = new Taking(repo, options, new Set(entries.map(({headBlob}) => headBlob)), await filteredPaths(repo, env, made, entries.map(entry => entry.path)));
   for (let at = 0; at < ordered.length; at += AT_ONCE)
     await taking.take(ordered.slice(at, at + AT_ONCE));
   taking.files.sort((a, b) => a.path < b.path ? -1 : 1);
@@ -53,6 +54,7 @@ export async function takeSnapshot(repo: Repository, env: MachineEnv, options: S
     format: `session-sync-worktree/1`, scope: options.scope,
     ...git.commit !== undefined ? {base: git.commit} : {},
     ...git.branch !== undefined ? {branch: git.branch} : {},
+    ...made.autocrlf ? {autocrlf: true} : {},
     files: taking.files, leftOut: taking.leftOut, ...taking.more > 0 ? {more: taking.more} : {}, ...taking.moreTracked > 0 ? {moreTracked: taking.moreTracked} : {},
   };
   return {worktree: {state, contents: taking.contents}, git};

@@ -42,7 +42,7 @@ export async function treeStatus(repo: Repository, env: MachineEnv, {untracked, 
   let result = await runGit(args, options);
   // A required filter whose program is not there ends git. Without filters, what they are for counts as changed.
   if (result.timedOut || (result.code !== 0 && result.stderr.includes(`filter`))) {
-    const drivers = await filterDrivers(repo, env);
+    const {drivers} = await conversions(repo, env);
     if (drivers.length > 0)
       result = await runGit([...drivers.flatMap(name => [`clean=`, `process=`, `required=false`].flatMap(value => [`-c`, `filter.${name}.${value}`])), ...args], options);
   }
@@ -77,25 +77,36 @@ export function changesOf(files: Array<string>): Pick<GitState, `dirty` | `chang
   return files.length === 0 ? {dirty: false} : {dirty: true, changes: {files: files.slice(0, MOST_CHANGES), ...files.length > MOST_CHANGES ? {more: files.length - MOST_CHANGES} : {}}};
 }
 
+/** What git makes of files on their way in and out, by the configuration of this machine. */
+export type Conversions = {
+  /** Filters that have a program, by name. */
+  drivers: Array<string>;
+  autocrlf: boolean;
+};
+
+export async function conversions(repo: Repository, env: MachineEnv): Promise<Conversions> {
+  const {stdout} = await runGit([`config`, `-z`, `--get-regexp`, `^(filter\\..*\\.(clean|process)|core\\.autocrlf)$`], {cwd: repo.workTree!, env});
+  const entries = stdout.split(`\0`).filter(entry => entry !== ``).map(entry => entry.split(`\n`, 2) as [string, string?]);
+  const names = entries.map(([name]) => name).filter(name => name.startsWith(`filter.`));
+  return {
+    drivers: [...new Set(names.map(name => name.slice(`filter.`.length, name.lastIndexOf(`.`))))],
+    autocrlf: /^(?:true|yes|on|1)$/i.test(entries.findLast(([name]) => name === `core.autocrlf`)?.[1] ?? ``),
+  };
+}
+
 /**
- * Of these files, those that git keeps in another form than they have here, since a filter of this machine's own
- * configuration says so. Not those of LFS: what git keeps of them says only where they are.
+ * Of these files, those that git keeps in another form than they have here, by a filter. Not those of LFS: what git keeps
+ * of them says only where they are.
  *
  * Throws GIT_FAILED.
  */
-export async function filteredPaths(repo: Repository, env: MachineEnv, paths: Array<string>): Promise<Set<string>> {
-  const drivers = new Set((await filterDrivers(repo, env)).filter(name => name !== `lfs`));
-  if (drivers.size === 0 || paths.length === 0)
+export async function filteredPaths(repo: Repository, env: MachineEnv, {drivers}: Conversions, paths: Array<string>): Promise<Set<string>> {
+  const names = new Set(drivers.filter(name => name !== `lfs`));
+  if (names.size === 0 || paths.length === 0)
     return new Set();
   const {stdout} = await git([`check-attr`, `-z`, `--stdin`, `filter`], {cwd: repo.workTree!, env, input: paths.map(name => `${name}\0`).join(``)});
   const fields = stdout.split(`\0`);
-  return new Set(fields.filter((_, at) => at % 3 === 0 && drivers.has(fields[at + 2] ?? ``)));
-}
-
-/** Filters that have a program, by name. */
-async function filterDrivers(repo: Repository, env: MachineEnv): Promise<Array<string>> {
-  const {stdout} = await runGit([`config`, `-z`, `--name-only`, `--get-regexp`, `^filter\\..*\\.(clean|process)$`], {cwd: repo.workTree!, env});
-  return [...new Set(stdout.split(`\0`).filter(name => name !== ``).map(name => name.slice(`filter.`.length, name.lastIndexOf(`.`))))];
+  return new Set(fields.filter((_, at) => at % 3 === 0 && names.has(fields[at + 2] ?? ``)));
 }
 
 function parse(line: string): StatusEntry {

@@ -58,6 +58,8 @@ export type WorktreeState = {
   /** Commit that it differs from; absent before the first one. */
   base?: string;
   branch?: string;
+  /** Git put CRLF into text there (`core.autocrlf`), and takes it out again for a commit. */
+  autocrlf?: boolean;
   files: Array<WorktreeChange>;
   /** Files that differed, too, but are not kept. */
   leftOut: Array<{path: string; reason: string}>;

@@ -25,6 +25,7 @@ const isState = t.isPartial({
   scope:   t.isEnum([`tracked`, `all`] as const),
   base:    t.isOptional(oid),
   branch:  t.isOptional(text),
+  autocrlf: t.isOptional(t.isBoolean()),
   files:   t.cascade(t.isArray(t.isPartial({
     path:   text,
     change: t.isEnum([`added`, `modified`, `deleted`, `untracked`] as const),

@@ -99,6 +99,29 @@ describe(`uncommitted files of a session`, {timeout: 120_000}, () => {
     expect(await fs.readFile(place.at(`bob/text.ts`), `utf8`)).toBe(FILES[`text.ts`].replace(`line 18\n`, `line eighteen\n`).replace(`line 2\n`, `line two\n`).replaceAll(`\n`, `\r\n`));
   });
 
+  it(`have the line ends of this machine, where git had put CRLF into them on the other`, async () => {
+    const place = await scratch();
+    const store = await freshRepository(place);
+    const root  = place.at(`shop`);
+    await put(root, {'text.ts': `one\ntwo\n`, 'crlf.txt': `one\r\ntwo\r\n`, 'logo.png': Buffer.from([0, 13, 10])});
+    await place.git(`shop`, `add`, `.`);
+    await place.git(`shop`, `commit`, `-qm`, `Files`);
+    // As on Windows: the checkout has CRLF, and so has what the session wrote, but for a line.
+    await place.git(`shop`, `config`, `core.autocrlf`, `true`);
+    await put(root, {'text.ts': `one\r\nTWO\r\nthree\n`, 'crlf.txt': `one\r\nTWO\r\n`, 'new.ts': `new\r\n`});
+    await turn(place, store, 0, 3);
+    const {project, again, state} = await planned(place, `bob`);
+    expect(state.autocrlf).toBe(true);
+    await applyChanges(project, await again());
+    expect(await treeOf(place.at(`bob`))).toMatchObject({'text.ts': `644 one\nTWO\nthree\n`, 'crlf.txt': `644 one\r\nTWO\r\n`, 'new.ts': `644 new\n`});
+    expect((await again()).changes.map(({outcome}) => outcome)).toEqual([`unchanged`, `unchanged`, `unchanged`]);
+
+    const other = await cloneOf(place, `carol`);
+    await place.git(`carol`, `config`, `core.autocrlf`, `true`);
+    await applyChanges(other.project, await planChanges({...other, state}));
+    expect(await treeOf(place.at(`carol`))).toMatchObject({'text.ts': `644 one\r\nTWO\r\nthree\n`, 'new.ts': `644 new\r\n`});
+  });
+
   it(`come over nothing where the commit that they were changed from is not known`, async () => {
     const place = await scratch();
     await changed(place);
