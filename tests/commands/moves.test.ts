@@ -1,6 +1,11 @@
+import {spawn}                                 from 'node:child_process';
+import {once}                                  from 'node:events';
 import * as fs                                 from 'node:fs/promises';
 import path                                    from 'node:path';
+import process                                 from 'node:process';
 import {describe, expect, it, vi}              from 'vitest';
+
+import {folderKey}                             from '../../sources/agents/kimi/places.ts';
 
 import {goOnInCodex}                           from './_continue.ts';
 import {OTHER, Person, RECORDS, SESSION, grow, makeKept, makeWorld, snapshot} from './_runCli.ts';
@@ -223,6 +228,34 @@ describe(`a project that is renamed again and again`, () => {
     for (const file of [moved.transcript(SESSION, path.join(moved.repo, `src/my cart`)), moved.transcript(OTHER)])
       expect(await fs.stat(file).then(info => info.isFile())).toBe(true);
     expect(await moved.ok(`sync`)).toContain(`Everything is up to date`);
+  });
+
+  it(`waits for an agent that runs anywhere in the project, where nothing else tells what it has open`, async () => {
+    const {alice, world} = await makeWorld();
+    await alice.ok(`init`);
+    await alice.ok(`sync`);
+    const moved = await renamed(alice);
+    const [old, now] = [alice, moved].map(({repo}) => path.join(repo, `src`)) as [string, string];
+    await fs.mkdir(now);
+    await fs.writeFile(path.join(now, `index.js`), ``);
+    const id = `session_6c2f64c5-6a4b-4f0c-9c5a-0d1f4f0e7a11`;
+    const place = (folder: string) => path.join(alice.home, `.kimi-code`, `sessions`, folderKey(folder), id);
+    await fs.mkdir(path.join(place(old), `agents/main`), {recursive: true});
+    await fs.writeFile(path.join(place(old), `state.json`), JSON.stringify({id, version: 2, cwd: old}));
+    await fs.writeFile(path.join(place(old), `agents/main/wire.jsonl`), `{"type":"metadata","protocol_version":"1.5"}\n{"type":"runtime.set_binding","workspaceId":"${folderKey(old)}","runtimeId":"local","agentId":"main","time":7}\n`);
+
+    await fs.writeFile(path.join(world, `kimi.mjs`), `console.log("up"); setInterval(() => {}, 1000);`);
+    const kimi = spawn(process.execPath, [path.join(world, `kimi.mjs`)], {cwd: moved.repo, stdio: [`ignore`, `pipe`, `ignore`]});
+    try {
+      await once(kimi.stdout, `data`);
+      expect(await movedOf(moved, `--fix`)).toMatchObject([{agent: `kimi`, done: false, problem: expect.stringContaining(`process ${kimi.pid}`)}]);
+      expect(await fs.stat(place(old)).then(info => info.isDirectory())).toBe(true);
+    } finally {
+      kimi.kill(`SIGKILL`);
+      await once(kimi, `exit`);
+    }
+    expect(await movedOf(moved, `--fix`)).toMatchObject([{agent: `kimi`, nativeId: id, from: old, to: now, done: true}]);
+    expect((await fs.readFile(path.join(place(now), `agents/main/wire.jsonl`), `utf8`)).trimEnd().split(`\n`).at(-1)).toContain(folderKey(now));
   });
 
   it(`shares its folder in an agent's store with another one of nearly its name, and takes along what is its own`, async () => {
