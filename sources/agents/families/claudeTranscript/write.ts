@@ -4,8 +4,9 @@ import type {Json, JsonObject, NeutralRecord, NoteRecord, PromptRecord}      fro
 import type {ReasoningRecord, ReplyRecord, ResultRecord, TitleRecord}        from '../../../interchange/index.ts';
 import type {RecordWriter, WriterTarget}                                     from '../../types.ts';
 
+import {Chain}                                                               from './chain.ts';
 import {compact, contentOf}                                                  from './content.ts';
-import {assistantMessage, chainFields, interruptText, line, markerLine, summaryText, timeOf, userMessage} from './lines.ts';
+import {assistantMessage, interruptText, markerLine, summaryText, userMessage} from './lines.ts';
 import {isFailure, remember, shownResult}                                    from './shown.ts';
 import {initialState, loadState}                                             from './state.ts';
 import type {OpenCall, State}                                                from './state.ts';
@@ -15,8 +16,6 @@ import {shapeCall}                                                           fro
 /** Calls that may wait for a result at once; a source with more has lost them. */
 const OPEN_CALLS = 256;
 const CLOSED_CALLS = 256;
-/** Records back that a compaction can keep. */
-const RING = 1_000;
 /** Characters of arguments that are remembered for showing results, of one call and of all that are open. */
 const SHOWN_INPUT = 8_000;
 const SHOWN_INPUTS = 200_000;
@@ -54,17 +53,13 @@ export class TranscriptWriter implements RecordWriter {
   private readonly state: State;
   private readonly fidelity: Fidelity;
   private readonly own: boolean;
-
-  private lines: Array<string> = [];
-  private seq: number | `end` = -1;
-  private part = 0;
-  /** First of the lines that this record became; those before it belong to calls that were closed for it. */
-  private from: number | undefined;
+  private readonly chain: Chain;
 
   constructor(private readonly target: WriterTarget, private readonly dialect: Dialect, state?: Json) {
     this.state = state === undefined ? initialState(target.header.branch) : loadState(state);
     this.fidelity = new Fidelity(this.state.fidelity);
     this.own = target.header.agent.id === dialect.own;
+    this.chain = new Chain(target, dialect, this.state);
   }
 
   begin() {
@@ -79,29 +74,26 @@ export class TranscriptWriter implements RecordWriter {
     if (record.head?.branch !== undefined)
       this.state.branch = record.head.branch;
     this.settle(record);
-    this.seq = record.seq;
-    this.part = 0;
-    this.from = undefined;
+    this.chain.begin(record.seq);
 
     const outcome = this.write(record);
-    this.remember(record.seq);
+    this.chain.remember(record.seq);
     if (!Array.isArray(outcome))
       this.fidelity.dropped(record, outcome.dropped);
     else if (outcome.length > 0)
       this.fidelity.reduced(record, outcome.join(`; `));
     else if (this.state.settling?.seq !== record.seq)
       this.fidelity.kept();
-    return this.flush();
+    return this.chain.flush();
   }
 
   end(): string {
-    this.seq = `end`;
-    this.part = 0;
+    this.chain.begin(`end`);
     if (this.state.open.length > 0) {
       this.closeCalls(MISSING_RESULT);
-      this.turnEnd();
+      this.chain.turnEnd();
     }
-    return this.flush();
+    return this.chain.flush();
   }
 
   save(): Json {
@@ -153,16 +145,16 @@ export class TranscriptWriter implements RecordWriter {
     if (record.midTurn && state.turn) {
       this.interject();
       if (this.dialect.midTurn === `queued`)
-        this.chain(`attachment`, {attachment: {type: `queued_command`, prompt: compact(content), commandMode: `prompt`, origin: {kind: `human`}, humanTurn: true}});
+        this.chain.add(`attachment`, {attachment: {type: `queued_command`, prompt: compact(content), commandMode: `prompt`, origin: {kind: `human`}, humanTurn: true}});
       else
-        this.human(compact(content));
+        this.chain.human(compact(content));
     } else {
       this.closeCalls(MISSING_RESULT);
       state.group = null;
       state.turn = true;
       state.label ??= titleOf(content.text, LABEL) || `[Image]`;
-      this.human(compact(content));
-      this.turnEnd();
+      this.chain.human(compact(content));
+      this.chain.turnEnd();
     }
     return content.reduced;
   }
@@ -186,7 +178,7 @@ export class TranscriptWriter implements RecordWriter {
     if (record.final && alone) {
       state.group = null;
       state.turn = false;
-      this.turnEnd();
+      this.chain.turnEnd();
     }
     return [];
   }
@@ -244,7 +236,7 @@ export class TranscriptWriter implements RecordWriter {
       blocks = `Error`;
 
     for (const use of open.uses)
-      this.toolResult(use, blocks, failed, {
+      this.chain.toolResult(use, blocks, failed, {
         ...shown(shownResult(use.shown, record, content)),
         ...record.denied || record.interrupted ? {toolDenialKind: `user-rejected`, ...record.denied ? {toolDenialBeforeRun: true} : {}} : {},
       });
@@ -257,24 +249,23 @@ export class TranscriptWriter implements RecordWriter {
     const {state} = this;
     this.closeCalls(MISSING_RESULT);
     if (this.dialect.plain === true) {
-      this.chain(`user`, {message: userMessage(summaryText(record.summary))});
+      this.chain.add(`user`, {message: userMessage(summaryText(record.summary))});
       state.group = null;
-      this.turnEnd();
+      this.chain.turnEnd();
       return [`the whole history before it is there as well`];
     }
     const keep: Array<string> = [];
     const missing: Array<number> = [];
     for (const seq of record.keep ?? []) {
-      const entry = state.ring.find(([known]) => known === seq);
-      if (entry === undefined)
+      const ids = this.chain.idsOf(seq);
+      if (ids === undefined)
         missing.push(seq);
       else
-        for (let part = entry[1]; part < entry[2]; part++)
-          keep.push(this.uuid(seq, part));
+        keep.push(...ids);
     }
 
-    const summary = this.uuid(record.seq, this.part + 1);
-    this.chain(`system`, {
+    const summary = this.chain.afterNext();
+    this.chain.add(`system`, {
       subtype: `compact_boundary`, content: `Conversation compacted`, isMeta: false, level: `info`,
       ...state.last === null ? {} : {logicalParentUuid: state.last},
       compactMetadata: {
@@ -286,9 +277,9 @@ export class TranscriptWriter implements RecordWriter {
         },
       },
     }, null);
-    this.chain(`user`, {message: userMessage(summaryText(record.summary)), isVisibleInTranscriptOnly: true, isCompactSummary: true});
+    this.chain.add(`user`, {message: userMessage(summaryText(record.summary)), isVisibleInTranscriptOnly: true, isCompactSummary: true});
     state.group = null;
-    this.turnEnd();
+    this.chain.turnEnd();
 
     if (missing.length > 0)
       state.settling = {seq: record.seq, missing: missing.slice(0, 1_000)};
@@ -299,10 +290,10 @@ export class TranscriptWriter implements RecordWriter {
     const {state} = this;
     const said = interruptText(during, text);
     this.closeCalls(said);
-    this.chain(`user`, {message: userMessage([{type: `text`, text: said}])});
+    this.chain.add(`user`, {message: userMessage([{type: `text`, text: said}])});
     state.group = null;
     state.turn = false;
-    this.turnEnd();
+    this.chain.turnEnd();
     return [];
   }
 
@@ -313,8 +304,7 @@ export class TranscriptWriter implements RecordWriter {
       return {dropped: `empty`};
     if (custom || !this.state.title?.custom) {
       this.state.title = {text, custom};
-      if (this.dialect.bookkeeping)
-        this.lines.push(this.titleLine());
+      this.chain.named();
     }
     return [];
   }
@@ -331,19 +321,15 @@ export class TranscriptWriter implements RecordWriter {
     this.interject();
     // What a hook of Claude Code adds for the model stands in such tags.
     const content = this.own && what.startsWith(`hook_`) ? `<system-reminder>\n${text}\n</system-reminder>` : text;
-    this.chain(`user`, {message: userMessage(content), ...SHOWN_NOTES.has(what) || this.dialect.plain === true ? {} : {isMeta: true}});
+    this.chain.add(`user`, {message: userMessage(content), ...SHOWN_NOTES.has(what) || this.dialect.plain === true ? {} : {isMeta: true}});
     return [];
-  }
-
-  private human(content: Json) {
-    this.chain(`user`, {message: userMessage(content), origin: {kind: `human`}, promptSource: `typed`});
   }
 
   /** One block of an answer. */
   private assistant(record: ReplyRecord | ReasoningRecord | CallRecord, block: JsonObject, {stop, fields = {}}: {stop: string | null; fields?: JsonObject}) {
     const {state} = this;
     if (state.last === null)
-      this.chain(`user`, {message: userMessage(`(continued from ${this.target.header.agent.id})`), isMeta: true});
+      this.chain.add(`user`, {message: userMessage(`(continued from ${this.target.header.agent.id})`), isMeta: true});
 
     // An answer with calls that wait must not be followed by another one before their results: the API refuses that,
     // and Claude Code 2.1.330 would put an error in the place of each.
@@ -353,15 +339,8 @@ export class TranscriptWriter implements RecordWriter {
       const id = `msg_${deriveId(`message`, this.target.id, record.seq).replaceAll(`-`, ``).slice(0, 24)}`;
       state.group = {id, ...record.message === undefined ? {} : {source: shortened(record.message)}, answered: false};
     }
-    this.chain(`assistant`, {message: assistantMessage(state.group!.id, block, stop), ...fields});
+    this.chain.add(`assistant`, {message: assistantMessage(state.group!.id, block, stop), ...fields});
     state.turn = true;
-  }
-
-  private toolResult({id, line}: {id: string; line: string}, content: Json, failed: boolean, fields: JsonObject) {
-    this.chain(`user`, {
-      message: userMessage([{type: `tool_result`, tool_use_id: id, content, ...failed ? {is_error: true} : {}}]),
-      ...fields, sourceToolAssistantUUID: line,
-    });
   }
 
   /** Something is said beside an answer. Results may still follow: Claude Code puts them before it (2.1.330). */
@@ -378,55 +357,10 @@ export class TranscriptWriter implements RecordWriter {
   private closeCall(open: OpenCall, text: string) {
     const {state} = this;
     for (const use of open.uses)
-      this.toolResult(use, text, true, {toolUseResult: `Error: ${text}`});
-    this.from = undefined;
+      this.chain.toolResult(use, text, true, {toolUseResult: `Error: ${text}`});
+    this.chain.restart();
     state.open = state.open.filter(other => other !== open);
     state.closed = [...state.closed, open.call].slice(-CLOSED_CALLS);
-  }
-
-  private chain(type: string, fields: JsonObject, parent: string | null = this.state.last) {
-    const {state} = this;
-    this.from ??= this.part;
-    const uuid = this.uuid(this.seq, this.part++);
-    this.lines.push(line({
-      parentUuid: parent, isSidechain: false, type, uuid, ...fields,
-      ...chainFields({target: this.target, version: this.dialect.version, time: timeOf(state.time, this.target.header), branch: state.branch}),
-    }));
-    state.last = uuid;
-  }
-
-  private uuid(seq: number | `end`, part: number) {
-    return deriveId(`line`, this.target.id, seq, part);
-  }
-
-  /** A record without lines is remembered as well: it is not missing. */
-  private remember(seq: number) {
-    const {ring} = this.state;
-    ring.push([seq, this.from ?? this.part, this.part]);
-    if (ring.length > RING)
-      ring.shift();
-  }
-
-  /**
-   * The list reads a title only at the begin and the end of a file; and which end of the conversation is the live one
-   * must be said again, in case the agent named another when it looked at the session and closed it (2.1.330).
-   */
-  private turnEnd() {
-    if (!this.dialect.bookkeeping || this.state.last === null)
-      return;
-    this.lines.push(this.titleLine(), line({type: `last-prompt`, leafUuid: this.state.last, sessionId: this.target.id}));
-  }
-
-  /** `ai-title`, so that a name that the person gives it in Claude Code counts for more. */
-  private titleLine() {
-    const {title, label} = this.state;
-    return line({type: `ai-title`, aiTitle: title?.text ?? label ?? `(continued from ${this.target.header.agent.id})`, sessionId: this.target.id});
-  }
-
-  private flush(): string {
-    const text = this.lines.join(``);
-    this.lines = [];
-    return text;
   }
 
   /** Kept records that come after their compaction stand where they belong; those that do not come are lost to the model. */
