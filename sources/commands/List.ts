@@ -13,7 +13,7 @@ import {BaseCommand, CommandError}      from './Base.ts';
 import {filtered}                       from './support/filters.ts';
 import {knownSessions}                  from './support/overview.ts';
 import {shortIds}                       from './support/shortIds.ts';
-import {asTree, legsOf}                 from './support/tree.ts';
+import {asTree, describeRecords, fromElsewhere, legsOf} from './support/tree.ts';
 
 /** Problems that a person reads; with `--json` all of them are there. */
 const SHOWN_PROBLEMS = 10;
@@ -33,7 +33,7 @@ export class ListCommand extends BaseCommand {
       a day or an age (\`2026-10-01\`, \`30d\`). Ids are as long as they must be to mean one session.
 
       \`--tree\` puts a session that an agent went on with under the one it comes from: which agent did which leg, on whose
-      machine, at which commit. Two people who went on with the same session stand side by side below it (\`~name\`).
+      machine, at which commit; its records are those it took over and its own (\`39 + 8\`). Two people who went on with the same session stand side by side below it (\`~name\`).
 
       \`--json\` prints one envelope whose \`data.sessions\` is the list.
     `,
@@ -69,7 +69,7 @@ export class ListCommand extends BaseCommand {
     else if (this.tree)
       this.say(table(asTree(legsOf(sessions)).map(({prefix, session: leg}) => [
         `${prefix}${ids.get(leg.session) ?? leg.label}`, leg.updated ? age(leg.updated, now) : ``, leg.agent, safe(leg.author ?? ``, {width: 24}), safe(leg.machine ?? ``, {width: 24}),
-        `${safe(leg.branch ?? ``, {width: 24})}${leg.commit ? ` @ ${leg.commit.slice(0, 7)}` : ``}`, String(leg.records), safe(leg.title ?? ``, {width: 60}),
+        `${safe(leg.branch ?? ``, {width: 24})}${leg.commit ? ` @ ${leg.commit.slice(0, 7)}` : ``}`, describeRecords(leg), `${fromElsewhere(leg, new Set(ids.keys()))}${safe(leg.title ?? ``, {width: 60})}`,
       ]), {columns: [`session`, `age`, `agent`, `by`, `machine`, `branch`, `records`, `title`]}));
     else
       this.say(table(sessions.map(({session, updated, agent, branch, records, where, remote, title, forks}) => [

@@ -1,10 +1,13 @@
 import {Command, Option}             from 'clipanion';
 
 import {defaultRemote, push}         from '../store/index.ts';
+import type {SessionStore}           from '../store/index.ts';
+import type {Project}                from '../sync/project.ts';
 import {progress}                    from '../terminal/progress.ts';
 import {safe}                        from '../terminal/safe.ts';
 
 import {BaseCommand}                 from './Base.ts';
+import {earlierLegs}                 from './support/legs.ts';
 import {chooseSession, knownSessions} from './support/overview.ts';
 
 export class PushCommand extends BaseCommand {
@@ -21,7 +24,8 @@ export class PushCommand extends BaseCommand {
 
       What was archived or pruned on the remote is not sent again as long as it does not grow.
 
-      With \`--session\` only that one (id or unique beginning; may be repeated).
+      With \`--session\` only that one (id or unique beginning; may be repeated), and what it goes on from: without that it
+      has no begin.
     `,
     examples: [[`All sessions to origin`, `$0 push`], [`One session to another remote`, `$0 push backup --session 5e551000`]],
   });
@@ -35,15 +39,12 @@ export class PushCommand extends BaseCommand {
     const {env} = this.context.machine;
     const store = await this.store(project);
     const remote = await defaultRemote(project.repository, env, this.remote, {shared: project.config.remote});
-    const only = this.sessions === undefined ? undefined : await (async () => {
-      const {sessions} = await knownSessions(project, store);
-      return this.sessions!.map(given => chooseSession(sessions, given).session);
-    })();
+    const only = this.sessions === undefined ? undefined : await this.chosen(project, store, this.sessions);
 
     const bar = await progress(this.context);
     bar.update(`pushing to ${safe(remote)}`);
     const {pushed, upToDate, rejected, withheld, renewed} = await push(store, {
-      remote, dryRun: this.dryRun, ...only ? {sessions: only} : {},
+      remote, dryRun: this.dryRun, ...only ?? {},
       exclusively: async work => await this.exclusively(project, work),
     }).finally(() => bar.clear());
     if (renewed !== undefined)
@@ -52,9 +53,15 @@ export class PushCommand extends BaseCommand {
       this.warn(`${safe(ref)} could not be taken along: ${message}`);
     for (const {ref, reason} of rejected)
       this.warn(`${safe(ref)} was refused: ${reason}`);
-    this.say(`${this.dryRun ? `Would push` : `Pushed`} ${pushed.length} ${pushed.length === 1 ? `ref` : `refs`} to ${safe(remote)}; ${upToDate.length} were there already${rejected.length > 0 ? `; ${rejected.length} were refused` : ``}.`);
+    const along = new Set(pushed.flatMap(({session}) => session !== undefined && only?.along.includes(session) === true ? [session] : []));
+    this.say(`${this.dryRun ? `Would push` : `Pushed`} ${pushed.length} ${pushed.length === 1 ? `ref` : `refs`} to ${safe(remote)}${along.size > 0 ? `, ${along.size} of them what ${only!.sessions.length === 1 ? `it goes` : `these go`} on from` : ``}; ${upToDate.length} were there already${rejected.length > 0 ? `; ${rejected.length} were refused` : ``}.`);
     if (withheld.length > 0)
       this.say(`${withheld.length} were archived or removed there and are not sent again, unless they grow or are named with --session.`);
     return this.done({remote, dryRun: this.dryRun, pushed, upToDate, rejected, withheld, ...renewed ? {renewed} : {}}, rejected.length + (renewed?.problems.length ?? 0) > 0 ? 2 : 0);
+  }
+  private async chosen(project: Project, store: SessionStore, given: Array<string>) {
+    const {sessions} = await knownSessions(project, store);
+    const chosen = given.map(one => chooseSession(sessions, one));
+    return {sessions: chosen.map(({session}) => session), along: chosen.flatMap(session => earlierLegs(sessions, session))};
   }
 }

@@ -46,7 +46,8 @@ export class RestoreCommand extends BaseCommand {
       beside your own.
 
       Doing it twice changes nothing; a session that has grown is appended to. A file that the agent has continued is
-      left alone. Amp keeps its threads on its own servers: \`--agent amp\` asks before it uploads anything, and writes a
+      left alone. Of a session that goes on from one that is not known here, the begin is missing: \`pull --session\` fetches
+      both, \`--incomplete\` restores the rest all the same, beside the whole one. Amp keeps its threads on its own servers: \`--agent amp\` asks before it uploads anything, and writes a
       document to hand over when Amp does not take the session. \`--at\` ends with an earlier record, also one on an abandoned branch (see \`show --text\`).
 
       \`--with-changes\` also brings the files that were not committed when the last turn ended (with \`--at\`, the turn up
@@ -68,6 +69,7 @@ export class RestoreCommand extends BaseCommand {
   fork = Option.String(`--fork`, {description: `Which of a session's forks: begin of its name, its author or its machine`});
   withChanges = Option.Boolean(`--with-changes`, false, {description: `Also bring the files that were not committed then`});
   at = Option.String(`--at`, {description: `Number of the last record to restore`});
+  incomplete = Option.Boolean(`--incomplete`, false, {description: `Also where the session that it goes on from is not known here`});
   yes = Option.Boolean(`--yes`, false, {description: `Answer with yes what would be asked before something is sent to an agent's servers`});
   dryRun = Option.Boolean(`--dry-run`, false, {description: `Show what would be written, and write nothing`});
   session = Option.String({required: false});
@@ -110,8 +112,9 @@ export class RestoreCommand extends BaseCommand {
 
     for (const one of restored)
       this.report(one);
-    for (const {agent, reason} of failed)
-      this.warn(`${agent}: ${reason}`);
+    const reasons = byReason(failed);
+    for (const reason of restored.length > 0 ? reasons : [])
+      this.warn(reason);
     // A worktree that would be made would be at the very commit.
     const differences = this.checkout && this.dryRun ? [] : await this.differences(place, session, files !== null);
     for (const difference of differences)
@@ -121,7 +124,7 @@ export class RestoreCommand extends BaseCommand {
         agent, id, path: file, cwd: place.root, commit: newest.commit, command, records, writer: newest.writer, ...ours ?? {},
       }))).catch((error: Error) => this.warn(`\`status\` will not show this: ${error.message}`));
     if (restored.length === 0)
-      throw new CommandError(`NOT_RESTORED`, failed.map(({agent, reason}) => `${agent}: ${reason}`).join(`\n`));
+      throw new CommandError(`NOT_RESTORED`, reasons.join(`\n`));
     return this.done({session: session.session, cwd: place.root, dryRun: this.dryRun, restored: restored.map(({ours: _, ...one}) => one), failed, differences, ...files !== null ? {changes: files.brought} : {}}, failed.length > 0 || files?.complete === false ? 2 : 0);
   }
 
@@ -214,7 +217,7 @@ export class RestoreCommand extends BaseCommand {
     await this.askConsent(adapter);
     // The own way of this clone keeps the ids that it has; that of somebody else stands beside it.
     const apart = session.fork !== undefined && session.fork.state.writer !== store.writer;
-    return await restore({project: place, store, stored: session.stored!.newest, adapter, cwd: place.root, dryRun: this.dryRun, apart, ...at !== undefined ? {at} : {}});
+    return await restore({project: place, store, stored: session.stored!.newest, adapter, cwd: place.root, dryRun: this.dryRun, apart, incomplete: this.incomplete, ...at !== undefined ? {at} : {}});
   }
 
   /** Only what a person has said yes to leaves the machine. */
@@ -288,4 +291,12 @@ export class RestoreCommand extends BaseCommand {
     this.say(`Worktree ${folder} at ${header.commit.slice(0, 8)}: cd ${folder}`);
     return await openProject(folder, this.context.machine);
   }
+}
+
+/** What stands in the way of several agents is said once. */
+function byReason(failed: Array<{agent: string; reason: string}>): Array<string> {
+  const agentsOf = new Map<string, Array<string>>();
+  for (const {agent, reason} of failed)
+    agentsOf.set(reason, [...agentsOf.get(reason) ?? [], agent]);
+  return [...agentsOf].map(([reason, names]) => `${names.join(`, `)}: ${reason}`);
 }

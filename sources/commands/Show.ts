@@ -1,13 +1,15 @@
 import {Command, Option}                  from 'clipanion';
 
+import {agentById}                        from '../agents/index.ts';
 import {linearize}                        from '../interchange/index.ts';
 import type {FidelityReport, NeutralRecord, Part} from '../interchange/index.ts';
 import {readHistory}                      from '../restore/history.ts';
 import type {Project}                     from '../sync/project.ts';
+import {sizeOf}                           from '../system/files.ts';
 import {safe}                             from '../terminal/safe.ts';
 
 import {BaseCommand, CommandError}        from './Base.ts';
-import {chooseSession, describeForks, describeMirror, knownSessions} from './support/overview.ts';
+import {chooseSession, describeForks, describeMirror, knownSessions, leftAt} from './support/overview.ts';
 import type {KnownSession}                from './support/overview.ts';
 
 export class ShowCommand extends BaseCommand {
@@ -49,10 +51,10 @@ export class ShowCommand extends BaseCommand {
     const {changes, produced = []} = header ?? {};
     this.field(`changed`, changes && `${changes.files.slice(0, 10).join(`, `)}${changes.files.length + (changes.more ?? 0) > 10 ? ` and ${changes.files.length + (changes.more ?? 0) - 10} more` : ``}`);
     this.field(`committed`, produced.length === 0 ? undefined : `${produced.slice(-10).map(({commit, by}) => `${commit.slice(0, 10)}${by === `time` ? `?` : ``}`).join(`, `)}${produced.length > 10 ? ` and ${produced.length - 10} before` : ``} (session-sync log ${session.session.slice(0, 8)})`);
-    this.field(`goes on from`, session.lineage && `${session.lineage.parent} at its record ${session.lineage.seq}`);
+    this.field(`goes on from`, session.lineage && `${session.lineage.parent} ${leftAt(session.lineage)}`);
     for (const {session: child, agent, lineage, stored} of sessions)
       if (lineage?.parent === session.session)
-        this.field(`goes on in`, `${agent} as ${child}, at record ${lineage.seq}${stored?.newest.header.author ? ` (${stored.newest.header.author.name})` : ``}`);
+        this.field(`goes on in`, `${agent} as ${child}, ${leftAt(lineage)}${stored?.newest.header.author ? ` (${stored.newest.header.author.name})` : ``}`);
     if (session.forks !== undefined)
       this.field(`forks`, `${session.forks.length}${session.fork === undefined ? `; this is the newest` : `; this is ${session.fork.name}`}`);
     for (const line of describeForks(session))
@@ -64,6 +66,7 @@ export class ShowCommand extends BaseCommand {
       this.field(`repaired`, `${repair.message}${(repair.count ?? 1) > 1 ? ` (${repair.count} times)` : ``}`);
     for (const stored of session.stored ? [session.stored.newest, ...session.stored.others] : [])
       this.field(`git`, `${stored.ref} (${stored.header.streams[`rec/main`]?.records ?? 0} records in ${stored.header.sequence} ${stored.header.sequence === 1 ? `sync` : `syncs`})`);
+    this.field(`go on`, await this.command(session));
     const mirrors = session.checkpoint?.mirrors ?? [];
     for (const mirror of mirrors)
       this.say(await describeMirror(mirror));
@@ -78,6 +81,14 @@ export class ShowCommand extends BaseCommand {
       session: session.session, title: session.title, agent: session.agent, where: session.where, header, refs: session.stored ? [session.stored.newest, ...session.stored.others].map(({ref, commit}) => ({ref, commit})) : [],
       mirrors: mirrors.map(({writer: _, ...mirror}) => mirror), ...records ? {records} : {},
     });
+  }
+
+  /** How to go on where it comes from; elsewhere it is written first. */
+  private async command({session, agent, checkpoint, stored}: KnownSession): Promise<string | undefined> {
+    const adapter = agentById(agent);
+    if (checkpoint !== undefined && await sizeOf(checkpoint.path).catch(() => -1) >= 0)
+      return (adapter?.native ?? adapter?.target)?.resumeCommand(checkpoint.nativeId);
+    return stored === undefined ? undefined : `session-sync restore ${session.slice(0, 8)}`;
   }
 
   private field(name: string, value: string | undefined) {

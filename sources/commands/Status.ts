@@ -12,7 +12,7 @@ import {age}                               from '../terminal/age.ts';
 import {safe}                              from '../terminal/safe.ts';
 
 import {BaseCommand}                       from './Base.ts';
-import {describeForks, describeMirror, knownSessions} from './support/overview.ts';
+import {describeForks, describeMirror, knownSessions, leftAt} from './support/overview.ts';
 import {describeSharing}                   from './support/sharing.ts';
 import type {KnownSession}                 from './support/overview.ts';
 
@@ -88,7 +88,7 @@ export class StatusCommand extends BaseCommand {
     this.say(`Session ${session.session.slice(0, 8)}${place} ${safe(session.title ?? ``, {width: 60})}${when}`.trimEnd());
     const {checkpoint, lineage} = session;
     if (lineage !== undefined)
-      this.say(`  goes on from ${lineage.parent.slice(0, 8)} at its record ${lineage.seq}`);
+      this.say(`  goes on from ${lineage.parent.slice(0, 8)} ${leftAt(lineage)}`);
     for (const {session: child, agent, updated} of children)
       this.say(`  goes on in ${safe(agent)} as ${child.slice(0, 8)}${updated ? `, ${age(updated, this.context.now().getTime())}` : ``}`);
     for (const line of describeForks(session))

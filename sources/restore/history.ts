@@ -67,11 +67,16 @@ export async function * readHistory(store: SessionStore, stored: Stored, options
   }
 }
 
-type Leg = {stored: Stored | null; from: number};
+/** Of the sessions that this one goes on from, the one that is not known here and whose records it lacks therefore. */
+export async function missingParent(store: SessionStore, stored: Stored): Promise<string | null> {
+  return firstRecord(stored.header) === 0 ? null : (await legsOf(store, stored, [])).find(leg => leg.stored === null)?.session ?? null;
+}
+
+type Leg = {session: string; stored: Stored | null; from: number};
 
 /** The sessions that make up one history, the oldest first, each with the number of its first own record. */
 async function legsOf(store: SessionStore, stored: Stored, repairs: Array<Repair>): Promise<Array<Leg>> {
-  const legs: Array<Leg> = [{stored, from: firstRecord(stored.header)}];
+  const legs: Array<Leg> = [{session: stored.session, stored, from: firstRecord(stored.header)}];
   const seen = new Set([stored.session]);
   for (let {lineage} = stored.header; lineage?.source !== undefined;) {
     const {parent, writer} = lineage;
@@ -86,7 +91,7 @@ async function legsOf(store: SessionStore, stored: Stored, repairs: Array<Repair
     // What a session goes on from lies before it; anything else would make the history run backwards.
     if (from > legs[0]!.from)
       throw new StoreError(`BAD_DATA`, `Session ${stored.session} begins before the one that it goes on from`);
-    legs.unshift({stored: known ?? null, from});
+    legs.unshift({session: parent, stored: known ?? null, from});
     lineage = known?.header.lineage;
   }
   return legs;

@@ -9,7 +9,7 @@ import type {SessionStore}                         from '../store/index.ts';
 import {openingOf}                                 from '../sync/description.ts';
 import type {Project}                              from '../sync/project.ts';
 
-import {firstRecord, readHistory, recordCount}     from './history.ts';
+import {firstRecord, missingParent, readHistory, recordCount} from './history.ts';
 import type {Stored}                               from './history.ts';
 import {Draft}                                     from './place.ts';
 import type {Placed}                               from './place.ts';
@@ -48,10 +48,12 @@ export type RestoreOptions = {
   dryRun?: boolean;
   /** A fork that is not this clone's own: it gets ids of its own, so that neither stands in the other's way. */
   apart?: boolean;
+  /** Also where an earlier part is not known here: then it gets ids of its own, for the whole one may come later. */
+  incomplete?: boolean;
 };
 
 export class RestoreError extends Error {
-  constructor(readonly code: `OPEN_IN_AGENT` | `NO_RECORDS` | `NOT_A_TARGET`, message: string) {
+  constructor(readonly code: `OPEN_IN_AGENT` | `NO_RECORDS` | `NOT_A_TARGET` | `PARENT_UNKNOWN`, message: string) {
     super(message);
   }
 }
@@ -87,9 +89,13 @@ async function restoreTranslated(options: RestoreOptions): Promise<Restored> {
   const target = adapter.target!;
   const settings = await target.prepare(project.machine);
   const {first, header} = await describe(options);
+  const missing = await missingParent(options.store, stored);
+  if (missing !== null && options.incomplete !== true)
+    throw new RestoreError(`PARENT_UNKNOWN`, `session ${missing.slice(0, 8)}, which this one goes on from, is not known here: \`session-sync pull --session ${stored.session.slice(0, 8)}\` fetches both; \`restore --incomplete\` takes what there is`);
+  const variant = [options.apart === true ? `~${stored.writer}` : ``, options.at === undefined ? `` : `@${options.at}`, missing === null ? `` : `-${missing}`].join(``);
 
   for (let generation = 0; generation < MOST_GENERATIONS; generation++) {
-    const id = target.mirrorId(`${stored.session}${options.apart === true ? `~${stored.writer}` : ``}${options.at === undefined ? `` : `@${options.at}`}`, generation);
+    const id = target.mirrorId(`${stored.session}${variant}`, generation);
     const writing: WriterTarget = {header, id, cwd: options.cwd, settings};
     const file = await target.pathOf(project.machine, writing);
     if (options.dryRun === true)

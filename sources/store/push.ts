@@ -48,7 +48,8 @@ export type PushResult = {
 export type Exclusively = <T>(work: () => Promise<T>) => Promise<T>;
 export const alone: Exclusively = async work => await work();
 
-type Options = TransportOptions & {sessions?: Array<string>; dryRun?: boolean; exclusively?: Exclusively};
+/** `along`: sessions that go with the chosen ones, unless the remote has had them and archived or pruned them since. */
+type Options = TransportOptions & {sessions?: Array<string>; along?: Array<string>; dryRun?: boolean; exclusively?: Exclusively};
 type Refused = PushedRef & {reason: string};
 
 /**
@@ -108,11 +109,12 @@ export async function push(store: SessionStore, options: Options = {}): Promise<
 /** Refs of this clone that the remote has not, and those that it has. */
 async function compare(store: SessionStore, remote: string, theirs: Map<string, string>, options: Options) {
   const ours = await store.reader.refs([SESSION_REFS, INDEX_REFS]);
-  const away = options.sessions === undefined ? await withheld(store, remote, theirs, ours, options) : new Map<string, never>();
+  const {sessions, along = []} = options;
+  const away = await withheld(store, remote, theirs, sessions === undefined ? ours : ours.filter(({ref}) => along.includes(parseSessionRef(ref)?.session ?? ``)), options);
   const found: {todo: Array<PushedRef>} & Pick<PushResult, `upToDate` | `withheld`> = {todo: [], upToDate: [], withheld: []};
   for (const {ref, oid} of ours) {
     const session = parseSessionRef(ref);
-    if (session ? session.writer !== store.writer || options.sessions?.includes(session.session) === false : options.sessions !== undefined || ref !== indexRef(store.writer))
+    if (session ? session.writer !== store.writer || sessions !== undefined && !sessions.includes(session.session) && !along.includes(session.session) : sessions !== undefined || ref !== indexRef(store.writer))
       continue;
 
     const item = {ref, ...session ? {session: session.session} : {}, from: theirs.get(ref) ?? null, to: oid};

@@ -81,6 +81,7 @@ describe(`a session that several agents go on with, in turns`, {timeout: 120_000
     expectOnce(await fs.readFile(alice.transcript(there.restored[0].id), `utf8`), [...soFar, `Ship it.`, `Shipped.`]);
     expect(await alice.ok(`sync`)).toContain(`Everything is up to date`);
     const tree = await alice.ok(`list`, `--tree`);
+    expect(tree).toMatch(new RegExp(`${inCodex.session.slice(0, 8)} .* ${RECORDS} \\+ ${inCodex.records - RECORDS} `));
     for (const [depth, {session}] of [{session: SESSION}, inCodex, inClaude, last].entries())
       expect(tree).toMatch(new RegExp(`^${depth === 0 ? `` : `${`   `.repeat(depth - 1)}└─ `}${session.slice(0, 8)}`, `m`));
   });
@@ -118,13 +119,51 @@ describe(`a session that several agents go on with, in turns`, {timeout: 120_000
     await alice.ok(`sync`);
     await goOnInCodex(alice, undefined, `Now the discount.`, `The discount is there.`);
     await alice.ok(`sync`);
+    const begin = await textsOf(alice, SESSION);
+    const [child] = (await sessionsOf(alice)).filter(({agent}) => agent === `codex`);
+    const short = child!.session.slice(0, 8);
+    await alice.git(`push`, `-q`, `origin`, `refs/session-sync/s/${child!.session.slice(0, 2)}/${child!.session}/*:refs/session-sync/s/${child!.session.slice(0, 2)}/${child!.session}/*`);
+    await bob.git(`clone`, `-q`, remote, bob.repo);
+    await bob.ok(`pull`);
+    for (const drawn of [await bob.ok(`list`, `--tree`), await bob.ok(`log`, short)])
+      expect(drawn).toContain(`(goes on from ${SESSION.slice(0, 8)}, not known here)`);
+    expect(await textsOf(bob, child!.session)).toEqual([`Now the discount.`, `The discount is there.`]);
+
+    // Its begin is missing: nothing that looks like the session is written, unless that is wanted.
+    const {stderr, exitCode} = await bob.cli(`restore`, child!.session);
+    expect(exitCode).toBe(1);
+    expect(stderr.match(/session-sync pull --session/g)).toHaveLength(1);
+    expect(stderr).toContain(`claude-code, codex: session ${SESSION.slice(0, 8)}, which this one goes on from, is not known here: \`session-sync pull --session ${short}\``);
+    expect(await bob.rollouts()).toEqual([]);
+    const {restored: [stump]} = await bob.json([`restore`, child!.session, `--agent`, `codex`, `--incomplete`]);
+    expect(await fs.readFile(stump.path, `utf8`)).toContain(`The discount is there.`);
+
+    // With what it goes on from it is whole, and beside what was restored of it before.
+    expect(await alice.ok(`push`, `--session`, short)).toContain(`Pushed 1 ref to origin, 1 of them what it goes on from; 1 were there already.`);
+    await bob.ok(`pull`, `--session`, child!.session);
+    expect(await bob.ok(`list`, `--tree`)).not.toContain(`not known here`);
+    const {restored: [whole]} = await bob.json([`restore`, child!.session, `--agent`, `codex`]);
+    expect(whole.id).not.toBe(stump.id);
+    expectOnce((await fs.readFile(whole.path, `utf8`)).replaceAll(/"event_msg".*$/gm, ``), [...begin, `Now the discount.`, `The discount is there.`].map(text => JSON.stringify(text)));
+    expect(await textsOf(bob, child!.session)).toEqual([...begin, `Now the discount.`, `The discount is there.`]);
+  });
+
+  it(`is not whole without what was archived on the remote, and sends that not again with what goes on from it`, async () => {
+    const {alice, bob, remote} = await makeWorld();
+    await alice.record(`handwritten`, SESSION);
+    await alice.ok(`init`);
+    await alice.ok(`sync`);
+    await alice.ok(`push`);
+    await alice.ok(`archive`, `--session`, SESSION, `--yes`);
+    await goOnInCodex(alice, undefined, `Now the discount.`, `The discount is there.`);
+    await alice.ok(`sync`);
     const [child] = (await sessionsOf(alice)).filter(({agent}) => agent === `codex`);
     await alice.ok(`push`, `--session`, child!.session);
     await bob.git(`clone`, `-q`, remote, bob.repo);
-    await bob.ok(`pull`);
-    const output = await bob.cli(`restore`, child!.session, `--agent`, `claude-code`);
-    expect(output.stdout + output.stderr).toContain(SESSION);
-    expect(await textsOf(bob, child!.session)).toEqual([`Now the discount.`, `The discount is there.`]);
+    expect(await bob.git(`ls-remote`, `origin`, `refs/session-sync/s/*`)).not.toContain(SESSION);
+    await bob.ok(`pull`, `--session`, child!.session);
+    expect((await textsOf(bob, child!.session)).length).toBeGreaterThan(2);
+    expect((await bob.json([`restore`, child!.session, `--agent`, `codex`])).failed).toEqual([]);
   });
 
   it(`keeps the beginning of what goes on from it, when old sessions are cleaned away`, async () => {

@@ -6,7 +6,7 @@ import type {Project}           from '../../sync/project.ts';
 import {safe}                   from '../../terminal/safe.ts';
 
 import type {KnownSession}      from './overview.ts';
-import {asTree, legsOf}         from './tree.ts';
+import {asTree, describeRecords, fromElsewhere, legsOf} from './tree.ts';
 import type {Leg}               from './tree.ts';
 
 /** Commits of one leg that are drawn; the newest. */
@@ -15,14 +15,15 @@ const MOST_DRAWN = 50;
 /** The legs that a session is one of, those before it and those after it, each with the commits that it made. */
 export async function legsWithCommits(project: Project, sessions: Array<KnownSession>, session: string) {
   const all = connected(legsOf(sessions), session);
+  const known = new Set(sessions.map(one => one.session));
   const produced = (leg: Leg) => headerOf(sessions, leg.session)?.produced ?? [];
   const subjects = await subjectsOf(project, all.flatMap(produced));
   const lines = asTree(all).flatMap(({prefix, session: leg}) => {
-    const {label, agent, author, machine, branch, commit, records, title} = leg;
+    const {label, agent, author, machine, branch, commit, title} = leg;
     const below = `${prefix.replaceAll(/[├└─]/g, char => char === `├` ? `│` : ` `)}   `;
     const made = produced(leg);
     return [
-      `${prefix}${label}  ${[agent, author, machine, `${branch ?? ``}${commit === undefined ? `` : ` @ ${commit.slice(0, 10)}`}`, `${records} records`, title].map(text => safe(text ?? ``, {width: 60})).filter(text => text !== ``).join(`  `)}`,
+      `${prefix}${label}  ${[agent, author, machine, `${branch ?? ``}${commit === undefined ? `` : ` @ ${commit.slice(0, 10)}`}`, `${describeRecords(leg)} records`, `${fromElsewhere(leg, known)}${title ?? ``}`].map(text => safe(text ?? ``, {width: 60})).filter(text => text !== ``).join(`  `)}`,
       ...made.length > MOST_DRAWN ? [`${below}${made.length - MOST_DRAWN} earlier commits`] : [],
       ...made.slice(-MOST_DRAWN).map(one => `${below}${one.commit.slice(0, 10)}  ${safe(subjects.get(one.commit) ?? `(not here any more, or not fetched)`, {width: 70})}${one.by === `time` ? `  ?` : ``}`),
     ];
@@ -34,6 +35,15 @@ export async function legsWithCommits(project: Project, sessions: Array<KnownSes
       produced: produced(leg).map(({lines: _, ...one}) => ({...one, subject: subjects.get(one.commit)})),
     })),
   };
+}
+
+/** Ids of the sessions whose records one needs to be whole, the nearest first. */
+export function earlierLegs(sessions: Array<KnownSession>, {session, lineage}: Pick<KnownSession, `session` | `lineage`>): Array<string> {
+  const found = new Set<string>();
+  const known = new Map(sessions.map(one => [one.session, one]));
+  for (let next = lineage; next?.source !== undefined && next.parent !== session && !found.has(next.parent); next = known.get(next.parent)?.lineage)
+    found.add(next.parent);
+  return [...found];
 }
 
 function headerOf(sessions: Array<KnownSession>, id: string): StoredHeader | undefined {

@@ -60,6 +60,11 @@ export async function knownSessions(project: Project, store: SessionStore): Prom
   return {sessions: [...byId.values()].sort((a, b) => (a.updated ?? ``) < (b.updated ?? ``) ? 1 : -1), problems};
 }
 
+/** Where a session was left by one that goes on from it; records count from 0, as `show --text` has them. */
+export function leftAt({seq}: Lineage): string {
+  return seq === 0 ? `from its begin` : `after its record ${seq - 1}`;
+}
+
 function fromStore(stored: StoredSession, pushed: Map<string, string>): KnownSession {
   const {newest, others} = stored;
   const {header} = newest;

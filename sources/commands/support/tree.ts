@@ -1,3 +1,5 @@
+import {recordCount}       from '../../restore/history.ts';
+
 import type {KnownSession} from './overview.ts';
 
 /** One session in the drawing: `prefix` is what stands before it, `├─ ` and the like. */
@@ -70,11 +72,22 @@ export function legsOf(sessions: Array<KnownSession>): Array<Leg> {
       {...whole, records: Math.min(...forks.map(({since}) => since))},
       ...forks.map(({name, since, state}): Leg => ({
         ...known, ...by(state.header), session: `${session}~${name}`, label: `~${name}`, lineage: {parent: session, seq: since},
-        records: state.header.streams[`rec/main`]?.records ?? 0, where: state.remote === undefined ? `local` : `remote`,
+        records: recordCount(state.header), where: state.remote === undefined ? `local` : `remote`,
         ...pick(state.header),
       })),
     ];
   });
+}
+
+/** `47`; of a leg `39 + 8`: how many it has from where it comes, and how many of its own. */
+export function describeRecords({records, lineage}: Pick<Leg, `records` | `lineage`>): string {
+  return lineage === undefined || lineage.seq > records ? String(records) : `${lineage.seq} + ${records - lineage.seq}`;
+}
+
+/** A session that goes on from one that is not `known` here is no begin, though it stands where one would. */
+export function fromElsewhere({session, lineage}: Pick<Leg, `session` | `lineage`>, known: Set<string>): string {
+  const parent = lineage?.parent.split(`~`)[0];
+  return parent === undefined || known.has(parent) || session.startsWith(`${parent}~`) ? `` : `(goes on from ${parent.slice(0, 8)}, not known here) `;
 }
 
 function by(header: {author?: {name: string}; machine?: string} | undefined) {
