@@ -128,7 +128,7 @@ async function carry(project: Project, adapter: AgentAdapter, nativeId: string, 
   const {machine} = project;
   const {telling} = adapter.rehome ?? {};
   const bound: Telling | undefined = telling === undefined ? undefined : {known: step => telling.known(machine, nativeId, step), tell: step => telling.tell(machine, nativeId, step)};
-  await refuseRunning(adapter, entry);
+  await refuseRunning(project, adapter, entry);
   const work = async () => {
     if (known !== null)
       await checkSteps(entry.steps, bound);
@@ -151,13 +151,13 @@ async function carry(project: Project, adapter: AgentAdapter, nativeId: string, 
   return {sessions, ...note === undefined ? {} : {note}};
 }
 
-/** Nothing else tells whether such an agent has it open. */
-async function refuseRunning({name, rehome}: AgentAdapter, {from, to}: Rehomed) {
+/** Nothing else tells whether such an agent has it open. From one folder of a project some open the sessions of the others. */
+async function refuseRunning({root}: Project, {name, rehome}: AgentAdapter, {from, to}: Rehomed) {
   const programs = rehome?.programs;
-  const folders = await Promise.all([from, to].map(folder => realpath(folder).catch(() => folder)));
+  const folders = await Promise.all([from, to, root].map(folder => realpath(folder).catch(() => folder)));
   const pid = programs === undefined ? null : await runningIn(folders, programs);
   if (pid !== null)
-    throw new RehomeError(`OPEN_IN_AGENT`, `${name} runs in this folder right now (process ${pid}): end it, and ask again`);
+    throw new RehomeError(`OPEN_IN_AGENT`, `${name} runs in this project right now (process ${pid}): end it, and ask again`);
 }
 
 /** Everything of ours that names the files. Resolves the sessions that have a mirror among them. */

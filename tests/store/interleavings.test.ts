@@ -227,7 +227,7 @@ class Team {
   }
 
   private async onHub(id: string | null, much: number | null, command: (ref: string) => string) {
-    const refs  = (await this.git(`hub.git`, `for-each-ref`, `--format=%(refname) %(parent)`, id === null ? `refs/session-sync` : `refs/session-sync/s/${id.slice(0, 2)}/${id}`)).trim().split(`\n`).filter(line => line !== ``);
+    const refs  = (await this.git(`hub.git`, `for-each-ref`, `--format=%(refname) %(parent)`, id === null ? `refs/session-sync` : `refs/session-sync/s/${id.slice(0, 2)}/${id}`)).split(`\n`).filter(line => line !== ``);
     const some  = much === null ? refs : refs.slice(much % Math.max(refs.length, 1)).slice(0, 1);
     const input = some.filter(line => command(``).startsWith(`delete`) || !line.endsWith(` `)).map(line => command(line.split(` `)[0]!)).join(``);
     if (input !== ``)
