@@ -1,4 +1,3 @@
-import fc                                     from 'fast-check';
 import {describe, expect, it}                 from 'vitest';
 
 import {NeedsFullRead}                        from '../../sources/agents/types.ts';
@@ -6,6 +5,7 @@ import type {RecordReader, RecordWriter, SourceAdapter, SourceLine, TargetAdapte
 import {OpenCalls, linearize, validateRecord} from '../../sources/interchange/index.ts';
 import {isTooDeep}                            from '../../sources/interchange/depth.ts';
 import type {Json, JsonObject, NeutralRecord} from '../../sources/interchange/index.ts';
+import fc                                     from '../_properties.ts';
 import {sessionArbitrary}                     from '../interchange/arbitrary.ts';
 
 /** One file of a recorded session. */

@@ -1,13 +1,13 @@
 import {readFileSync, readdirSync, statSync}   from 'node:fs';
 import path                                    from 'node:path';
 
-import fc                                      from 'fast-check';
 import {describe, expect, it}                  from 'vitest';
 
 import {agents}                                from '../../sources/agents/index.ts';
 import type {AgentAdapter, RecordWriter}       from '../../sources/agents/index.ts';
 import {linearize, sinceCompaction}            from '../../sources/interchange/index.ts';
 import type {Json, NeutralRecord}              from '../../sources/interchange/index.ts';
+import fc                                      from '../_properties.ts';
 import {sessionArbitrary}                      from '../interchange/arbitrary.ts';
 
 import {expectSound, linesOf, readLines}       from './_battery.ts';

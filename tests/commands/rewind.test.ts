@@ -1,13 +1,13 @@
 import {execFileSync}                          from 'node:child_process';
 import * as fs                                 from 'node:fs/promises';
 import path                                    from 'node:path';
-import * as fc                                 from 'fast-check';
 import {describe, expect, it}                  from 'vitest';
 
 import {Keepsakes}                             from '../../sources/restore/keepsakes.ts';
 import {planForward, planRewind}               from '../../sources/restore/rewind.ts';
 import {filesAt, turnAt}                       from '../../sources/restore/turns.ts';
 import {applyActions}                          from '../../sources/restore/workFiles.ts';
+import fc                                      from '../_properties.ts';
 import {isClean, projectOf, put, treeOf, turn} from '../restore/_tree.ts';
 import {freshRepository, scratch}              from '../store/_repo.ts';
 

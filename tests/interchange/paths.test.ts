@@ -1,7 +1,8 @@
-import fc                                from 'fast-check';
 import {describe, expect, it}            from 'vitest';
 
 import {detokenizer, mapper, tokenizer}  from '../../sources/interchange/paths.ts';
+
+import fc                                from '../_properties.ts';
 
 const alice = {root: `/home/alice/shop`, home: `/home/alice`, tmp: `/tmp`, session: `/home/alice/.claude/projects/-home-alice-shop/5e55`};
 const bob = {root: `/Users/bob/src/shop`, home: `/Users/bob`, tmp: `/var/folders/x`, session: `/Users/bob/src/shop/.git/session-sync/files/5e55`};

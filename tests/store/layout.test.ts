@@ -1,8 +1,8 @@
-import fc                                                   from 'fast-check';
 import {describe, expect, it}                               from 'vitest';
 
 import {decodeComponent, encodeComponent, isSafeFileName, parseSessionRef, parseStream, sessionRef, streamPath, trackingRef} from '../../sources/store/layout.ts';
 
+import fc                                                   from '../_properties.ts';
 import {SESSION, WRITER}                                    from './_repo.ts';
 
 describe(`names`, () => {

@@ -1,4 +1,3 @@
-import fc                                        from 'fast-check';
 import {describe, expect, it}                    from 'vitest';
 
 import {openFallback, pull, push, unite, unionRefs} from '../../sources/store/index.ts';
@@ -6,6 +5,7 @@ import type {SessionStore}                       from '../../sources/store/index
 import {joinParts}                               from '../../sources/store/merge.ts';
 import type {WriterPart}                         from '../../sources/store/read.ts';
 
+import fc                                        from '../_properties.ts';
 import {SESSION, WRITER, content, feed, freshRepository, lines, meta, openStore, scratch, session, sync} from './_repo.ts';
 import type {Scratch}                            from './_repo.ts';
 

@@ -1,4 +1,3 @@
-import fc                              from 'fast-check';
 import {describe, expect, it}          from 'vitest';
 
 import {linearize}                     from '../../sources/interchange/index.ts';
@@ -6,6 +5,8 @@ import type {NeutralRecord}            from '../../sources/interchange/index.ts'
 import type {SourceLine}               from '../../sources/agents/types.ts';
 import {apiName}                       from '../../sources/agents/families/names.ts';
 import {Continuation}                  from '../../sources/sync/continuation.ts';
+
+import fc                              from '../_properties.ts';
 
 type Loose = {kind: NeutralRecord[`kind`]} & {[key: string]: unknown};
 

@@ -2,10 +2,10 @@ import {spawnSync}          from 'node:child_process';
 import {existsSync}                       from 'node:fs';
 import * as fs                            from 'node:fs/promises';
 import path                               from 'node:path';
-import fc                                 from 'fast-check';
 import {describe, expect, it}             from 'vitest';
 
 import {hookForm, installHook, previousHook, removeHook} from '../../sources/system/gitHooks.ts';
+import fc                                 from '../_properties.ts';
 import {scratch}                          from '../store/_repo.ts';
 import type {Scratch}                     from '../store/_repo.ts';
 

@@ -1,8 +1,9 @@
-import fc                     from 'fast-check';
 import stringWidth            from 'string-width';
 import {describe, expect, it} from 'vitest';
 
 import {safe}                 from '../../sources/terminal/safe.ts';
+
+import fc                     from '../_properties.ts';
 
 describe(`safe`, () => {
   it.each([

@@ -1,10 +1,10 @@
-import fc                                from 'fast-check';
 import {describe, expect, it}            from 'vitest';
 
 import {NeedsFullRead}                   from '../../../sources/agents/types.ts';
 import {linearize, sinceCompaction}      from '../../../sources/interchange/index.ts';
 import type {JsonObject}                 from '../../../sources/interchange/index.ts';
 
+import fc                                from '../../_properties.ts';
 import {NO_LEAF, attachment, boundary, call, lastPrompt, meta, prompt, reply, result, summary, system} from './_lines.ts';
 import {outline, read, readInPieces, text, valueLines} from './_read.ts';
 

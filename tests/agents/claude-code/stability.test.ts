@@ -1,4 +1,3 @@
-import fc                                                  from 'fast-check';
 import {describe, expect, it}                              from 'vitest';
 
 import {openReader}                                        from '../../../sources/agents/claude-code/read.ts';
@@ -7,6 +6,7 @@ import type {SourceLine}                                   from '../../../source
 import {linearize, validateRecord}                         from '../../../sources/interchange/index.ts';
 import type {Json, JsonObject, NeutralRecord}              from '../../../sources/interchange/index.ts';
 
+import fc                                                  from '../../_properties.ts';
 import {call, lastPrompt, prompt, reply, result}           from './_lines.ts';
 import {fileLines, fixtureFile, fixtureNumbers, linesOf, read, readInPieces, valueLines} from './_read.ts';
 

@@ -1,7 +1,7 @@
-import fc                                    from 'fast-check';
 import {describe, expect, it}                from 'vitest';
 
 import type {NeutralRecord}                  from '../../../sources/interchange/index.ts';
+import fc                                    from '../../_properties.ts';
 import {sessionArbitrary}                    from '../../interchange/arbitrary.ts';
 
 import {open, parse}                         from './_session.ts';

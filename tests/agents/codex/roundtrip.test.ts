@@ -1,7 +1,6 @@
 import {readFileSync, readdirSync}            from 'node:fs';
 import path                                   from 'node:path';
 
-import fc                                     from 'fast-check';
 import {describe, expect, it}                 from 'vitest';
 
 import {claudeCode}                           from '../../../sources/agents/claude-code/index.ts';
@@ -9,6 +8,7 @@ import {codex}                                from '../../../sources/agents/code
 import {apiName}                              from '../../../sources/agents/families/names.ts';
 import {linearize, sinceCompaction}           from '../../../sources/interchange/index.ts';
 import type {Json, NeutralRecord}             from '../../../sources/interchange/index.ts';
+import fc                                     from '../../_properties.ts';
 import {sessionArbitrary}                     from '../../interchange/arbitrary.ts';
 import {expectSound, linesOf, readLines}      from '../_battery.ts';
 import {ESSENTIAL, lost}                      from '../_essence.ts';

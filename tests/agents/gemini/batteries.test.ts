@@ -1,8 +1,8 @@
 import {describe, expect, it}              from 'vitest';
-import fc                                  from 'fast-check';
 
 import {gemini}                            from '../../../sources/agents/gemini/index.ts';
 import {linearize}                         from '../../../sources/interchange/index.ts';
+import fc                                  from '../../_properties.ts';
 import {sessionArbitrary}                  from '../../interchange/arbitrary.ts';
 import {linesOf, readLines, readerBattery, writerBattery} from '../_battery.ts';
 
