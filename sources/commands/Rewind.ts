@@ -122,7 +122,7 @@ export class RewindCommand extends BaseCommand {
     const plan = await planForward(project, chosen, async file => await keepsakes.content(chosen.number, file));
     this.say(`Files ${this.dryRun ? `would be` : `are`} as they were before rewind ${chosen.number}${chosen.record === undefined ? `` : ` (to record ${chosen.record})`}.`);
     this.describe(plan);
-    const kept = await this.carryOut(project, plan, {kind: `forward`});
+    const kept = await this.carryOut(project, plan, {kind: `forward`}, chosen.number);
     if (!this.dryRun && plan.left.length === 0)
       await keepsakes.markUndone(chosen.number);
     if (kept !== null)
@@ -160,10 +160,10 @@ export class RewindCommand extends BaseCommand {
   }
 
   /** First what is there now is kept, whole and on the disk; then the files change. Null where there was nothing to do. */
-  private async carryOut(project: Project, plan: RewindPlan, about: Pick<Keepsake, `kind` | `session` | `record`>): Promise<Keepsake | null> {
+  private async carryOut(project: Project, plan: RewindPlan, about: Pick<Keepsake, `kind` | `session` | `record`>, from?: number): Promise<Keepsake | null> {
     if (this.dryRun || plan.actions.length === 0)
       return null;
-    const kept = await new Keepsakes(project).keep({...about, ...plan.head !== undefined ? {head: plan.head} : {}}, plan.actions, this.context.now());
+    const kept = await new Keepsakes(project).keep({...about, ...plan.head !== undefined ? {head: plan.head} : {}}, plan.actions, this.context.now(), from);
     try {
       await applyActions(project.root, plan.actions);
     } catch (error) {

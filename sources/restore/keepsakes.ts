@@ -60,8 +60,11 @@ export class Keepsakes {
     this.place = {root, tree: path.relative(repository.commonDir, repository.gitDir)};
   }
 
-  /** Keeps what these actions will change. It is on the disk, whole, when this resolves; then what is too old or too much goes. */
-  async keep(given: Pick<Keepsake, `kind` | `session` | `record` | `head`>, actions: Array<Action>, now: Date): Promise<Keepsake> {
+  /**
+   * Keeps what these actions will change. It is on the disk, whole, when this resolves; then what is too old or too much
+   * goes. Not the one that is being brought back, of which a part may stay to be done: `spared`.
+   */
+  async keep(given: Pick<Keepsake, `kind` | `session` | `record` | `head`>, actions: Array<Action>, now: Date, spared?: number): Promise<Keepsake> {
     const about = {...given, ...this.place};
     await makeFolder(this.folder);
     const number = (await this.numbers()).reduce((most, one) => Math.max(most, one), 0) + 1;
@@ -86,7 +89,7 @@ export class Keepsakes {
     }
     await writeAtomic(path.join(draft, `state.json`), stableJson({...about, files}));
     await rename(draft, this.of(number));
-    await this.tidy(now);
+    await this.tidy(now, spared);
     return {...about, number, undone: false, files};
   }
 
@@ -111,7 +114,7 @@ export class Keepsakes {
   }
 
   /** Never the last one of a working tree that is still there: it always has a way forward. */
-  private async tidy(now: Date) {
+  private async tidy(now: Date, spared?: number) {
     for (const name of await readdir(this.folder)) {
       const pid = /^\.\d+\.(\d+)$/.exec(name)?.[1];
       if (pid !== undefined && await startOf(Number(pid)) === null)
@@ -123,7 +126,7 @@ export class Keepsakes {
       if (!await isGone(root))
         last.add(number);
     for (const [index, {number}] of all.entries())
-      if (!last.has(number) && (index < all.length - MOST_KEEPSAKES || now.getTime() - (await this.time(number)).getTime() > KEEPSAKE_DAYS * DAY_MS))
+      if (!last.has(number) && number !== spared && (index < all.length - MOST_KEEPSAKES || now.getTime() - (await this.time(number)).getTime() > KEEPSAKE_DAYS * DAY_MS))
         await this.remove(number);
   }
 

@@ -164,6 +164,23 @@ describe(`rewind`, {timeout: 120_000}, () => {
     expect(await treeOf(moved)).toEqual(later);
   });
 
+  it(`keeps what it goes forward to, however old, as long as not all of it is back`, async () => {
+    const {alice} = await makeTurns();
+    const later = await treeOf(alice.repo);
+    const folder = path.join(alice.repo, `.git/session-sync/rewind`);
+    await alice.ok(`rewind`, `${RECORDS - 1}`, `--agent`, `codex`);
+    const old = new Date(Date.now() - 100 * 86_400_000);
+    await fs.utimes(path.join(folder, `1/state.json`), old, old);
+    await put(alice.repo, {'later/deep.ts/in-the-way': `mine\n`});
+    const part = await alice.cli(`rewind`, `--forward`);
+    expect(part, part.stderr).toMatchObject({exitCode: 2, stderr: expect.stringContaining(`later/deep.ts stays as it is now: a folder is there`)});
+    await put(alice.repo, {'later/deep.ts': null});
+    expect(await alice.json([`rewind`, `--forward`])).toMatchObject({number: 1, left: []});
+    expect(await treeOf(alice.repo)).toEqual(later);
+    // It is said of one that is there whole.
+    expect((await fs.readdir(path.join(folder, `1`))).sort()).toEqual(expect.arrayContaining([`state.json`, `undone`]));
+  });
+
   it(`refuses what it cannot do, and changes nothing`, async () => {
     const {alice} = await makeTurns();
     const later = await treeOf(alice.repo);
