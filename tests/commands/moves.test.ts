@@ -136,6 +136,24 @@ describe(`a project that was renamed`, () => {
     expect(await movedOf(moved, `--fix`)).toMatchObject([{agent: `claude-code`, done: true}]);
   });
 
+  it(`says of a move that was interrupted why it is not finished, whatever else is done`, async () => {
+    const {alice} = await makeKept();
+    const moved = await renamed(alice);
+    await movedOf(moved, `--fix`);
+    const folder = path.join(moved.repo, `.git/session-sync/rehomed`);
+    const note = path.join(folder, (await fs.readdir(folder)).find(name => name.startsWith(`claude-code-`))!);
+    const {done, ...rest} = JSON.parse(await fs.readFile(note, `utf8`));
+    await fs.writeFile(note, JSON.stringify({...rest, done: [{...done[0], unfinished: `do`}]}));
+    const sessions = path.join(alice.home, `.claude`, `sessions`);
+    await fs.mkdir(sessions);
+    await fs.writeFile(path.join(sessions, `${process.pid}.json`), JSON.stringify({pid: process.pid, sessionId: SESSION}));
+    expect((await moved.cli(`doctor`, `--fix`)).stdout).toMatch(new RegExp(`Claude Code: ${SESSION} was left in the middle of a move, and stays so: .*open right now`));
+
+    await fs.rm(sessions, {recursive: true});
+    expect((await moved.cli(`doctor`, `--fix`)).stdout).toContain(`${SESSION} was left in the middle of a move, and is filed under ${moved.repo} now`);
+    expect((await moved.cli(`doctor`, `--fix`)).stdout).not.toContain(`in the middle of a move`);
+  });
+
   it(`never takes over a folder that is somebody's now`, async () => {
     const {alice} = await makeKept();
     const moved = await renamed(alice);

@@ -55,7 +55,8 @@ export async function planMoves(project: Project, store: SessionStore, from?: st
 
 /** Does it. The caller holds the lock. */
 export async function fixMoves(project: Project, store: SessionStore, from?: string): Promise<Moves> {
-  const result: Moves = await finishMoves(project);
+  const {findings: finished, moved} = await finishMoves(project);
+  const result: Moves = {findings: [], moved};
   // Mirrors of a session that nobody knew before are known once it was read.
   for (let round = 0; round < ROUNDS; round++) {
     const {findings, moved} = await fixOnce(project, store, from);
@@ -67,7 +68,7 @@ export async function fixMoves(project: Project, store: SessionStore, from?: str
     if (!moved.some(({done}) => done))
       break;
   }
-  return result;
+  return {...result, findings: [...finished, ...result.findings]};
 }
 
 /** What a process that was killed had begun. */
