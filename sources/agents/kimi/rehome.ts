@@ -2,7 +2,7 @@ import {lstat, open, readdir, realpath} from 'node:fs/promises';
 import path                             from 'node:path';
 
 import type {Json}                      from '../../interchange/index.ts';
-import {isCode, openRegular, readAt, readIfThere} from '../../system/files.ts';
+import {isCode, openRegular, readAt, readIfThere, writeAll} from '../../system/files.ts';
 import {renameField}                    from '../families/rehome.ts';
 import type {RehomeAdapter, RehomeStep} from '../types.ts';
 import {isObject, stringAt}             from '../values.ts';
@@ -61,14 +61,20 @@ export const rehome: RehomeAdapter = {
       const handle = await open(log, `r+`);
       try {
         const {size} = await handle.stat();
-        const line = `${JSON.stringify({...bound.line, workspaceId: after})}\n`;
-        const end = (await readAt(handle, Math.max(0, size - line.length), Math.min(size, line.length))).toString(`utf8`);
+        const line = Buffer.from(`${JSON.stringify({...bound.line, workspaceId: after})}\n`);
+        const end = await readAt(handle, Math.max(0, size - line.length), Math.min(size, line.length));
         // What a killed process left of it stands there already.
-        const begun = end.slice(end.lastIndexOf(`\n`) + 1);
-        if (!line.startsWith(begun))
+        const begun = end.subarray(end.lastIndexOf(10) + 1);
+        if (!line.subarray(0, begun.length).equals(begun))
           throw new Error(`${log} ends in the middle of a line`);
-        await handle.write(line.slice(begun.length), size);
-        await handle.sync();
+        try {
+          await writeAll(handle, line.subarray(begun.length), size);
+          await handle.sync();
+        } catch (error) {
+          // A full disk: Kimi Code does not run, what is there now is ours.
+          await handle.truncate(size).catch(() => undefined);
+          throw error;
+        }
       } finally {
         await handle.close();
       }
