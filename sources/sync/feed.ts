@@ -1,6 +1,7 @@
 import {recordLine}                     from '../interchange/index.ts';
 import type {Json, NeutralRecord, Part} from '../interchange/index.ts';
 import type {SessionFile}               from '../agents/types.ts';
+import {PLACEHOLDER}                    from '../redaction/detect.ts';
 import type {Redacted, Redactor}        from '../redaction/index.ts';
 import {StoreError, renewFor}           from '../store/index.ts';
 import type {SessionStore}              from '../store/index.ts';
@@ -96,8 +97,8 @@ export class StoreFeed {
       if (kept === undefined || kept.done === true || line.offset === 0)
         return;
       const text = textOf(line);
-      // What is redacted today may not have been then.
-      if (kept.value === text || (await this.options.redactor.line(text, line.value)).text !== text)
+      // What is redacted today may not have been then, and the other way round.
+      if (kept.value === text || PLACEHOLDER.test(kept.value ?? ``) || (await this.options.redactor.line(text, line.value)).text !== text)
         return;
       await renewFor(store, session);
       throw new StoreError(`REF_MOVED`, `What is stored of ${file.name} under this clone's id is by a copy of this clone: it stores under another from now on`);

@@ -313,10 +313,17 @@ export class LiveSession {
     return stream === `main` ? this.place.shift : 0;
   }
 
+  /** First byte of the file that is the session's own, as the file is now. */
+  private beginOf(file: SessionFile) {
+    const source = this.checkpoint.lineage?.source;
+    return source === undefined ? 0 : source + this.shiftOf(file);
+  }
+
   private async take(cursor: Cursor, line: FollowedLine) {
     let records = await cursor.read(line);
     const {joined} = cursor;
-    const foreign = joined !== null && line.offset < (this.checkpoint.lineage?.source ?? 0);
+    const begin = joined === null ? 0 : this.beginOf(cursor.file);
+    const foreign = line.offset < begin;
     if (cursor.file.stream === `main` && foreign) {
       for (const record of records) {
         this.description.learnFirst(record);
@@ -345,7 +352,7 @@ export class LiveSession {
     if (fresh !== null)
       await this.feed?.line(cursor.file, line, fresh);
     else if (!foreign)
-      await this.feed?.again(cursor.file, line, joined === null ? 0 : this.checkpoint.lineage?.source ?? 0);
+      await this.feed?.again(cursor.file, line, begin);
     cursor.pass(line, records.length);
     this.dirty = true;
   }

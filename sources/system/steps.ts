@@ -58,6 +58,8 @@ export async function checkSteps(steps: Array<RehomeStep>, telling?: Telling) {
 async function check(step: RehomeStep, earlier: Array<RehomeStep>, later: Array<RehomeStep>, telling: Telling | undefined) {
   if (step.do === `move`) {
     const [from, to] = [await isThere(step.from), await isThere(step.to)];
+    if (from && to && await isOne(step.from, step.to))
+      throw one(step.from, step.to);
     if (from && to && !await isSame(step.from, step.to))
       throw new StepError(`TARGET_EXISTS`, `${step.to} is there already; both are left as they are`);
     if (!from && !to)
@@ -97,10 +99,13 @@ async function isThere(file: string) {
 }
 
 async function move({from, to}: RehomeStep & {do: `move`}) {
+  await removeAbandoned(path.dirname(from), path.basename(from));
   if (!await isThere(from))
     return;
   // A copy on another disk whose original was still to go.
   if (await isThere(to)) {
+    if (await isOne(from, to))
+      throw one(from, to);
     await remove(from);
     return;
   }
@@ -134,6 +139,16 @@ async function remove(file: string) {
   const aside = temporaryName(file);
   await rename(file, aside);
   await rm(aside, {recursive: true, force: true});
+}
+
+function one(from: string, to: string) {
+  return new StepError(`TARGET_EXISTS`, `${to} and ${from} are one and the same; it stays as it is`);
+}
+
+/** Two names of one file: a folder on the way is a link to the other, or the disk ignores case. */
+async function isOne(a: string, b: string): Promise<boolean> {
+  const [one, other] = await Promise.all([lstat(a, {bigint: true}), lstat(b, {bigint: true})]);
+  return one.ino === other.ino && one.dev === other.dev;
 }
 
 async function isSame(a: string, b: string): Promise<boolean> {

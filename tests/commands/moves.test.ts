@@ -7,7 +7,7 @@ import {describe, expect, it, vi}              from 'vitest';
 
 import {folderKey}                             from '../../sources/agents/kimi/places.ts';
 
-import {goOnInCodex}                           from './_continue.ts';
+import {goOnInCodex, goOnInPi}                 from './_continue.ts';
 import {OTHER, Person, RECORDS, SESSION, grow, makeKept, makeWorld, snapshot} from './_runCli.ts';
 
 vi.setConfig({testTimeout: 120_000});
@@ -178,6 +178,56 @@ describe(`a project that was renamed`, () => {
     expect((await sessionsOf(moved)).map(({session, records}) => ({session, records}))).toEqual(before);
     expect(await moved.ok(`sync`)).toContain(`Everything is up to date`);
     expect((await fs.readdir(moved.claudeFolder())).filter(name => name.endsWith(`.jsonl`))).toHaveLength(2);
+  });
+
+  // Pi's first line names the folder, and all that follows lies elsewhere in the file when that is longer or shorter.
+  it.each([[`longer`, `the-market-of-tomorrow`], [`shorter`, `a`]])(`takes what an agent added along as it is where the name is %s`, async (_, name) => {
+    const {alice} = await makeWorld();
+    await alice.record(`handwritten`, SESSION);
+    await fs.mkdir(path.join(alice.home, `.pi/agent/sessions`), {recursive: true});
+    await alice.ok(`init`);
+    await alice.ok(`sync`);
+    await goOnInPi(alice, `And now the discount, please.`, `The discount is there.`);
+    await alice.ok(`sync`);
+    // Pushed: from now on only the lines tell whose they are.
+    await alice.ok(`push`);
+    const leg = (await sessionsOf(alice)).find(({agent}) => agent === `pi`)!;
+    const [refs, records] = [await alice.refs(), (await alice.json([`show`, leg.session, `--text`])).records];
+    expect(JSON.stringify(records.slice(RECORDS))).toMatch(/And now the discount.*The discount is there/);
+
+    const moved = await renamed(alice, name);
+    expect((await movedOf(moved, `--fix`)).filter(({agent}) => agent === `pi`)).toMatchObject([{done: true}]);
+    await moved.ok(`sync`);
+    const names = (list: string) => list.split(`\n`).map(line => line.split(` `)[0]);
+    expect(names(await moved.refs())).toEqual(names(refs));
+    expect(JSON.parse(JSON.stringify((await moved.json([`show`, leg.session, `--text`])).records).replaceAll(moved.repo, alice.repo))).toEqual(records);
+  });
+
+  it.each([[`longer`, `the-market-of-tomorrow`], [`shorter`, `a`]])(`takes what an agent added and nobody has read along where the name is %s`, async (_, name) => {
+    const {alice} = await makeWorld();
+    await alice.record(`handwritten`, SESSION);
+    await fs.mkdir(path.join(alice.home, `.pi/agent/sessions`), {recursive: true});
+    await alice.ok(`init`);
+    await alice.ok(`sync`);
+    await goOnInPi(alice, `And now the discount, please.`, `The discount is there.`);
+    const moved = await renamed(alice, name);
+    await moved.cli(`doctor`, `--fix`);
+    await moved.ok(`sync`);
+    const leg = (await sessionsOf(moved)).find(({agent}) => agent === `pi`)!;
+    const {records} = await moved.json([`show`, leg.session, `--text`, `--branches`]);
+    expect(records.map(({seq}: {seq: number}) => seq)).toEqual([...records.keys()]);
+    expect(records.slice(RECORDS).flatMap(({kind, text, content}: any) => kind === `reply` ? [text] : kind === `prompt` ? [content[0].text] : [])).toEqual([`And now the discount, please.`, `The discount is there.`]);
+  });
+
+  it(`stays where the agent's folder of the new name is a link to that of the old one`, async () => {
+    const {alice} = await makeKept();
+    const transcript = await fs.readFile(alice.transcript(), `utf8`);
+    const moved = await renamed(alice);
+    await fs.symlink(path.basename(alice.claudeFolder()), moved.claudeFolder());
+    const claude = (await movedOf(moved, `--fix`)).filter(({agent}) => agent === `claude-code`);
+    expect(claude).toMatchObject([{done: false, problem: expect.stringContaining(`one and the same`)}]);
+    expect(await fs.readFile(alice.transcript(), `utf8`)).toBe(transcript);
+    expect(await moved.ok(`sync`)).toContain(`Everything is up to date`);
   });
 });
 
