@@ -24,8 +24,8 @@ export class PushCommand extends BaseCommand {
 
       What was archived or pruned on the remote is not sent again as long as it does not grow.
 
-      With \`--session\` only that one (id or unique beginning; may be repeated), and what it goes on from: without that it
-      has no begin.
+      With \`--session\` only that one (id or unique beginning; may be repeated), and what it goes on from, as far as this
+      clone has written that: without it it has no begin.
     `,
     examples: [[`All sessions to origin`, `$0 push`], [`One session to another remote`, `$0 push backup --session 5e551000`]],
   });
@@ -39,7 +39,7 @@ export class PushCommand extends BaseCommand {
     const {env} = this.context.machine;
     const store = await this.store(project);
     const remote = await defaultRemote(project.repository, env, this.remote, {shared: project.config.remote});
-    const only = this.sessions === undefined ? undefined : await this.chosen(project, store, this.sessions);
+    const only = this.sessions === undefined ? undefined : await this.chosen(project, store, remote, this.sessions);
 
     const bar = await progress(this.context);
     bar.update(`pushing to ${safe(remote)}`);
@@ -59,9 +59,17 @@ export class PushCommand extends BaseCommand {
       this.say(`${withheld.length} were archived or removed there and are not sent again, unless they grow or are named with --session.`);
     return this.done({remote, dryRun: this.dryRun, pushed, upToDate, rejected, withheld, ...renewed ? {renewed} : {}}, rejected.length + (renewed?.problems.length ?? 0) > 0 ? 2 : 0);
   }
-  private async chosen(project: Project, store: SessionStore, given: Array<string>) {
+
+  private async chosen(project: Project, store: SessionStore, remote: string, given: Array<string>) {
     const {sessions} = await knownSessions(project, store);
     const chosen = given.map(one => chooseSession(sessions, one));
-    return {sessions: chosen.map(({session}) => session), along: chosen.flatMap(session => earlierLegs(sessions, session))};
+    const ids = chosen.map(({session}) => session);
+    const along = [...new Set(chosen.flatMap(session => earlierLegs(sessions, session)))].filter(id => !ids.includes(id));
+    for (const id of along) {
+      const known = sessions.find(one => one.session === id);
+      if (known === undefined || (known.where === `remote` && known.remote !== remote))
+        this.warn(`Session ${id.slice(0, 8)}, which ${ids.length === 1 ? `it goes` : `one of them goes`} on from, is ${known === undefined ? `not known here` : `another clone's`}, and not sent.`);
+    }
+    return {sessions: ids, along};
   }
 }

@@ -5,7 +5,8 @@ import {agentById, agents}                     from '../agents/index.ts';
 import type {AgentAdapter}                     from '../agents/types.ts';
 import {summarise}                             from '../interchange/index.ts';
 import {describeDifference}                    from '../restore/compare.ts';
-import {restore}                               from '../restore/restore.ts';
+import {missingParent}                         from '../restore/history.ts';
+import {describeMissing, restore}              from '../restore/restore.ts';
 import type {Restored}                         from '../restore/restore.ts';
 import {turnAt}                                from '../restore/turns.ts';
 import type {Turn}                             from '../restore/turns.ts';
@@ -89,6 +90,7 @@ export class RestoreCommand extends BaseCommand {
 
     // Before anything is made or changed: what cannot be written at all is refused.
     const targets = await this.targets(session);
+    await this.checkWhole(store, session);
     const turn = this.withChanges ? await this.turn(store, session, at) : null;
     const place = this.checkout ? await this.worktree(project, session, turn) : project;
     const {newest} = session.stored!;
@@ -198,6 +200,13 @@ export class RestoreCommand extends BaseCommand {
     if (targets.length === 0)
       throw new CommandError(`NO_AGENT`, `No agent that this session can be written for was found here. \`--agent\` writes it all the same.`);
     return targets;
+  }
+
+  /** One whose transcript is here needs nothing from git, as long as it stays in this folder. */
+  private async checkWhole(store: SessionStore, {session, stored, checkpoint}: KnownSession) {
+    const missing = this.incomplete || (checkpoint !== undefined && !this.checkout) ? null : await missingParent(store, stored!.newest);
+    if (missing !== null)
+      throw new CommandError(`PARENT_UNKNOWN`, describeMissing(session, missing));
   }
 
   private async into(adapter: AgentAdapter, place: Project, session: KnownSession, at: number | undefined): Promise<Restored> {

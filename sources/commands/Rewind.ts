@@ -100,7 +100,7 @@ export class RewindCommand extends BaseCommand {
       this.say(`HEAD stays at ${plan.head?.slice(0, 8)}; the files are those of ${plan.base?.slice(0, 8)}: \`git status\` shows what was committed since as taken back.`);
 
     const apart = session.fork !== undefined && !session.fork.writers.includes(store.writer);
-    const restored = await restore({project, store, stored: session.stored!.newest, adapter, cwd: project.root, at, dryRun: this.dryRun, apart});
+    const restored = await restore({project, store, stored: session.stored!.newest, adapter, cwd: project.root, at, dryRun: this.dryRun, apart, incomplete: true});
     await this.note(project, session, restored);
     this.say(`${adapter.id} → ${restored.command} (up to record ${at})`);
     if (kept !== null)

@@ -74,6 +74,11 @@ export async function restore(options: RestoreOptions): Promise<Restored> {
   throw new RestoreError(`NOT_A_TARGET`, `${adapter.name} sessions can be read, but a session of ${stored.header.agent.id} cannot be written into ${adapter.name} yet`);
 }
 
+/** Why a session whose begin is missing is not written, and what to do about it. */
+export function describeMissing(session: string, parent: string) {
+  return `session ${parent.slice(0, 8)}, which this one goes on from, is not known here: \`session-sync pull --session ${session.slice(0, 8)}\` fetches both; \`restore --incomplete\` takes what there is`;
+}
+
 /** Names of folders for this machine. One that has no counterpart here is where it was in its home, or keeps its name. */
 function localRoots({project, stored, cwd}: RestoreOptions): Roots {
   const {roots, platform = project.machine.platform} = stored.header;
@@ -91,7 +96,7 @@ async function restoreTranslated(options: RestoreOptions): Promise<Restored> {
   const {first, header} = await describe(options);
   const missing = await missingParent(options.store, stored);
   if (missing !== null && options.incomplete !== true)
-    throw new RestoreError(`PARENT_UNKNOWN`, `session ${missing.slice(0, 8)}, which this one goes on from, is not known here: \`session-sync pull --session ${stored.session.slice(0, 8)}\` fetches both; \`restore --incomplete\` takes what there is`);
+    throw new RestoreError(`PARENT_UNKNOWN`, describeMissing(stored.session, missing));
   const variant = [options.apart === true ? `~${stored.writer}` : ``, options.at === undefined ? `` : `@${options.at}`, missing === null ? `` : `-${missing}`].join(``);
 
   for (let generation = 0; generation < MOST_GENERATIONS; generation++) {

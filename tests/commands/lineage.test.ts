@@ -133,12 +133,17 @@ describe(`a session that several agents go on with, in turns`, {timeout: 120_000
     const {stderr, exitCode} = await bob.cli(`restore`, child!.session);
     expect(exitCode).toBe(1);
     expect(stderr.match(/session-sync pull --session/g)).toHaveLength(1);
-    expect(stderr).toContain(`claude-code, codex: session ${SESSION.slice(0, 8)}, which this one goes on from, is not known here: \`session-sync pull --session ${short}\``);
+    expect(stderr).toContain(`session ${SESSION.slice(0, 8)}, which this one goes on from, is not known here: \`session-sync pull --session ${short}\``);
     expect(await bob.rollouts()).toEqual([]);
+    const worktrees = await bob.git(`worktree`, `list`);
+    expect(await bob.json([`restore`, child!.session, `--checkout`], 1)).toMatchObject({code: `PARENT_UNKNOWN`});
+    expect(await bob.git(`worktree`, `list`)).toBe(worktrees);
+    expect((await bob.cli(`push`, `--session`, short, `--dry-run`)).stderr).toContain(`Session ${SESSION.slice(0, 8)}, which it goes on from, is not known here, and not sent.`);
     const {restored: [stump]} = await bob.json([`restore`, child!.session, `--agent`, `codex`, `--incomplete`]);
     expect(await fs.readFile(stump.path, `utf8`)).toContain(`The discount is there.`);
 
     // With what it goes on from it is whole, and beside what was restored of it before.
+    expect(await alice.ok(`push`, `--session`, short, `--dry-run`)).toContain(`Would push 1 ref`);
     expect(await alice.ok(`push`, `--session`, short)).toContain(`Pushed 1 ref to origin, 1 of them what it goes on from; 1 were there already.`);
     await bob.ok(`pull`, `--session`, child!.session);
     expect(await bob.ok(`list`, `--tree`)).not.toContain(`not known here`);
@@ -161,6 +166,7 @@ describe(`a session that several agents go on with, in turns`, {timeout: 120_000
     await alice.ok(`push`, `--session`, child!.session);
     await bob.git(`clone`, `-q`, remote, bob.repo);
     expect(await bob.git(`ls-remote`, `origin`, `refs/session-sync/s/*`)).not.toContain(SESSION);
+    expect(await alice.ok(`push`, `--session`, child!.session, `--session`, SESSION, `--dry-run`)).toContain(`Would push 1 ref to origin;`);
     await bob.ok(`pull`, `--session`, child!.session);
     expect((await textsOf(bob, child!.session)).length).toBeGreaterThan(2);
     expect((await bob.json([`restore`, child!.session, `--agent`, `codex`])).failed).toEqual([]);
