@@ -115,7 +115,7 @@ export class CleanCommand extends BaseCommand {
       return;
     if (this.mirrors)
       for (const mirror of checkpoint.mirrors)
-        await this.removeMirror(mirror);
+        await this.removeMirror(mirror).catch((error: Error) => this.sayItStays(mirror, error.message));
     const size = await sizeOf(checkpoint.path);
     if (size < 0)
       await project.checkpoints.remove(checkpoint.session);
@@ -133,7 +133,11 @@ export class CleanCommand extends BaseCommand {
       // Without the copy of ours nobody would know that the session is a mirror.
       : isJournal(machine, mirror.path) ? `delete ${mirror.id} there` : await removeIfThere(mirror.path);
     if (reason !== undefined)
-      this.warn(`  the mirror in ${mirror.agent} stays: ${reason}`);
+      this.sayItStays(mirror, reason);
+  }
+
+  private sayItStays({agent}: {agent: string}, reason: string) {
+    this.warn(`  the mirror in ${agent} stays: ${safe(reason)}`);
   }
 }
 

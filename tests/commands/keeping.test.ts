@@ -2,6 +2,8 @@ import * as fs                                          from 'node:fs/promises';
 import path                                             from 'node:path';
 import {describe, expect, it}                           from 'vitest';
 
+import {unprivileged}                                   from '../_unprivileged.ts';
+
 import {OTHER, RECORDS, SESSION, grow, makeKept, makeShared, makeWorld, snapshot} from './_runCli.ts';
 
 describe(`sync`, () => {
@@ -159,6 +161,18 @@ describe(`clean`, () => {
     expect(others).toEqual([]);
     expect(await alice.git(`ls-tree`, `-r`, index!.split(` `)[1]!)).toBe(``);
     expect(await alice.rollouts()).toEqual([]);
+  });
+
+  it(`names a mirror that cannot be removed, and goes on`, async () => {
+    const {alice, world} = await makeKept();
+    const [rollout] = await alice.rollouts();
+    await fs.chmod(path.dirname(rollout!), 0o555);
+    const {exitCode, stderr} = await unprivileged(world, async () => await alice.cli(`clean`, `--older-than`, `1h`, `--force`, `--mirrors`));
+    expect({exitCode, stderr}).toEqual({exitCode: 0, stderr: expect.stringMatching(/^ {2}the mirror in codex stays: EACCES: permission denied, unlink .*\n$/)});
+    await fs.chmod(path.dirname(rollout!), 0o755);
+    // It was cleaned as a whole: nothing comes back before it grows.
+    expect(await unprivileged(world, async () => await alice.json([`sync`]))).toMatchObject({synced: [], unchanged: 1});
+    expect(await alice.rollouts()).toEqual([rollout]);
   });
 });
 

@@ -223,6 +223,33 @@ describe(`register`, () => {
     expect((await readdir(path.dirname(file))).filter(name => name.startsWith(target.id))).toEqual([]);
   });
 
+  it(`leaves one in which a person has deleted messages`, async () => {
+    const {put, register, rows, setRows, machine, file} = await withProgram();
+    await put(first);
+    await register();
+    const [row] = await rows();
+    await setRows([{...row, ids: row.ids.slice(1), messages: row.messages - 1, ours: row.ours - 1}]);
+    expect(await opencode.target!.withdraw!(machine, {id: target.id, path: file})).toBe(`it was changed there`);
+    expect(await rows()).toHaveLength(1);
+    expect(await readFile(file, `utf8`)).toBe(first);
+  });
+
+  it.each([
+    [`is locked`, `console.error('database is locked'); process.exit(1);`, `opencode db exited with 1: database is locked`],
+    [`answers nonsense`, `console.log('{');`, expect.stringMatching(/JSON/)],
+    [`gives no rows`, `console.log('{}');`, `opencode db gave no rows`],
+    [`cannot be asked`, null, expect.stringMatching(/^spawn .* ENOENT$/)],
+  ])(`says why a session stays where the database %s, and takes nothing out`, async (_, source, reason) => {
+    const {put, register, rows, setRows, machine, file} = await withProgram();
+    await put(first);
+    await register();
+    await setRows(await rows());
+    await program(machine.bin, `opencode`, `#!${source === null ? `/nowhere` : `/usr/bin/env node`}\n${source}\n`);
+    expect(await opencode.target!.withdraw!(machine, {id: target.id, path: file})).toEqual(reason);
+    expect(await readFile(file, `utf8`)).toBe(first);
+    expect((await readdir(path.dirname(file))).filter(name => name.startsWith(target.id))).toHaveLength(2);
+  });
+
   it(`names the flag where no model is known, and never throws`, async () => {
     const {put, register, machine, project} = await withProgram();
     await put(first);

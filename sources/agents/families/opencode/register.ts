@@ -48,13 +48,24 @@ export async function register(machine: Machine, variant: Variant, session: Regi
 }
 
 /** See `TargetAdapter.withdraw`. */
-export async function withdraw(machine: Machine, variant: Variant, {id, path: journal}: Pick<Registered, `id` | `path`>): Promise<string | undefined> {
+export async function withdraw(machine: Machine, variant: Variant, session: Pick<Registered, `id` | `path`>): Promise<string | undefined> {
+  try {
+    return await takeOut(machine, variant, session);
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
+
+async function takeOut(machine: Machine, variant: Variant, {id, path: journal}: Pick<Registered, `id` | `path`>): Promise<string | undefined> {
   const binary = await findProgram(machine, variant.program);
   if (binary === undefined)
     return `${variant.program} is not on PATH: only it can take the session out of its database`;
   const row = (await overview(machine, variant))?.rows[id];
   if (row !== undefined && (row.messages > row.ours || row.reverted))
     return `it was continued there`;
+  const imported = await noteOf(journal);
+  if (row !== undefined && imported?.database === databasePath(machine, variant) && row.ours < imported.messages)
+    return `it was changed there`;
   if (row !== undefined) {
     const {code, errors} = await run(machine, variant, binary, [`session`, `delete`, id]);
     if (code !== 0)
@@ -66,6 +77,15 @@ export async function withdraw(machine: Machine, variant: Variant, {id, path: jo
 
 function stateFileOf(journal: string) {
   return journal.replace(/(\.jsonl)?$/, `.state.json`);
+}
+
+async function noteOf(journal: string): Promise<Imported | null> {
+  try {
+    const value = JSON.parse(await readIfThere(stateFileOf(journal)) ?? `null`) as Imported | null;
+    return typeof value?.size === `number` && typeof value.hash === `string` && Array.isArray(value.open) ? value : null;
+  } catch {
+    return null;
+  }
 }
 
 class Import {
@@ -84,7 +104,7 @@ class Import {
 
     const row = (await overview(machine, variant))?.rows[session.id];
     const database = databasePath(machine, variant);
-    const noted = await this.noted();
+    const noted = await noteOf(session.path);
     const imported = noted?.database === database ? noted : null;
     if (row === undefined && imported !== null)
       return await this.forget();
@@ -172,15 +192,6 @@ class Import {
       return;
     const changes = `title = ${quoted(title)}, time_updated = ${Math.trunc(updated)}`;
     await query(this.machine, this.variant, this.binary, `update session set ${changes} where id = ${quoted(this.session.id)}`);
-  }
-
-  private async noted(): Promise<Imported | null> {
-    try {
-      const value = JSON.parse(await readIfThere(this.stateFile) ?? `null`) as Imported | null;
-      return typeof value?.size === `number` && typeof value.hash === `string` && Array.isArray(value.open) ? value : null;
-    } catch {
-      return null;
-    }
   }
 
   private async note(imported: Imported) {
