@@ -116,7 +116,7 @@ class Planner {
     if (theirs?.mode === `120000` && !staysInside(name, theirs.bytes.toString()))
       return left(`a link that leads out of the tree`);
     const base = entry === undefined ? null : await readLaidOut(entry.file);
-    return await this.unite({change, theirs: theirs === null ? null : this.asHere(theirs, base), base, found});
+    return await this.unite({change, theirs: theirs === null ? null : this.asHere(name, theirs, base), base, found});
   }
 
   private async unite({change: {path: name}, theirs, base, found}: Sides): Promise<PlannedChange> {

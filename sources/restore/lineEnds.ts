@@ -1,4 +1,5 @@
-import {configValue}           from '../store/index.ts';
+import {configValue, lineEndRules} from '../store/index.ts';
+import type {LineEndRules}     from '../store/index.ts';
 import type {WorktreeState}    from '../store/types.ts';
 import type {Project}          from '../sync/project.ts';
 
@@ -13,16 +14,27 @@ export function withLineEnds(bytes: Buffer, carriage: boolean): Buffer {
   return Buffer.from(carriage ? plain.replaceAll(`\n`, `\r\n`) : plain, `latin1`);
 }
 
-export type AsHere = (content: Content, base: Content | null) => Content;
+export type AsHere = (name: string, content: Content, base: Content | null) => Content;
 
 /**
  * How the files of a snapshot lie here: where git wrote CRLF on that machine only, and does not here, they end in LF, as
  * they would when they came by a commit. Not where the commit itself has CRLF: git leaves such a file as it is.
  */
-export async function lineEndsHere({repository, machine}: Project, {autocrlf}: WorktreeState): Promise<AsHere> {
+export async function lineEndsHere({repository, machine}: Project, {autocrlf, files}: WorktreeState): Promise<AsHere> {
   if (autocrlf !== true || isOn(await configValue(repository, machine.env, `core.autocrlf`)))
-    return content => content;
-  return (content, base) => content.mode === `120000` || base?.bytes.includes(`\r\n`) ? content : {...content, bytes: withLineEnds(content.bytes, false)};
+    return (_, content) => content;
+  const rules = await lineEndRules(repository, machine.env, files.filter(({change}) => change !== `deleted`).map(file => file.path));
+  return (name, content, base) => content.mode === `120000` || base?.bytes.includes(`\r\n`) || !isConverted(content.bytes, rules.get(name)!) ? content
+    : {...content, bytes: withLineEnds(content.bytes, false)};
+}
+
+/** Did git put the carriage returns into the file there, and does it not here? */
+function isConverted(bytes: Buffer, {text, eol}: LineEndRules) {
+  if (text === `unset` || eol === `crlf`)
+    return false;
+  // With a lone one it is no text to git, unless it is told so.
+  const isTold = text === `set` || (text === `unspecified` && eol === `lf`);
+  return isTold || !/\r(?!\n)/.test(bytes.toString(`latin1`));
 }
 
 function isOn(value: string | null) {

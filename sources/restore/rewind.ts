@@ -150,7 +150,7 @@ class Planner {
       const bytes = file.change === `deleted` ? null : await store.readWorktreeFile(turn.stored, file);
       if (file.mode === `120000` && !staysInside(name, bytes!.toString()))
         return `a link that leads out of the tree`;
-      return {content: bytes === null ? null : this.asHere({mode: file.mode!, bytes}, base === undefined || base.failed ? null : await readLaidOut(base.file))};
+      return {content: bytes === null ? null : this.asHere(name, {mode: file.mode!, bytes}, base === undefined || base.failed ? null : await readLaidOut(base.file))};
     }
     if (((base === undefined ? state.more : state.moreTracked) ?? 0) > 0)
       return `too much had changed then to know whether it was kept`;

@@ -104,9 +104,28 @@ export async function filteredPaths(repo: Repository, env: MachineEnv, {drivers}
   const names = new Set(drivers.filter(name => name !== `lfs`));
   if (names.size === 0 || paths.length === 0)
     return new Set();
-  const {stdout} = await git([`check-attr`, `-z`, `--stdin`, `filter`], {cwd: repo.workTree!, env, input: paths.map(name => `${name}\0`).join(``)});
+  return new Set((await attributes(repo, env, [`filter`], paths)).filter(({value}) => names.has(value)).map(({path}) => path));
+}
+
+/** What `.gitattributes` say of the ends of a file's lines; `unspecified` where nothing. */
+export type LineEndRules = {text: string; eol: string};
+
+/**
+ * Of each of these files.
+ *
+ * Throws GIT_FAILED.
+ */
+export async function lineEndRules(repo: Repository, env: MachineEnv, paths: Array<string>): Promise<Map<string, LineEndRules>> {
+  const rules = new Map(paths.map(name => [name, {text: `unspecified`, eol: `unspecified`}]));
+  for (const {path, name, value} of paths.length === 0 ? [] : await attributes(repo, env, [`text`, `eol`], paths))
+    Object.assign(rules.get(path) ?? {}, {[name]: value});
+  return rules;
+}
+
+async function attributes(repo: Repository, env: MachineEnv, names: Array<string>, paths: Array<string>) {
+  const {stdout} = await git([`check-attr`, `-z`, `--stdin`, ...names], {cwd: repo.workTree!, env, input: paths.map(name => `${name}\0`).join(``)});
   const fields = stdout.split(`\0`);
-  return new Set(fields.filter((_, at) => at % 3 === 0 && names.has(fields[at + 2] ?? ``)));
+  return Array.from({length: Math.floor(fields.length / 3)}, (_, at) => ({path: fields[at * 3]!, name: fields[at * 3 + 1]!, value: fields[at * 3 + 2]!}));
 }
 
 function parse(line: string): StatusEntry {

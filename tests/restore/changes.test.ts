@@ -122,6 +122,30 @@ describe(`uncommitted files of a session`, {timeout: 120_000}, () => {
     expect(await treeOf(place.at(`carol`))).toMatchObject({'text.ts': `644 one\r\nTWO\r\nthree\n`, 'new.ts': `644 new\r\n`});
   });
 
+  it(`keep the carriage returns that git would not have put into them`, async () => {
+    const place = await scratch();
+    const store = await freshRepository(place);
+    const root  = place.at(`shop`);
+    const rules = `*.bat eol=crlf\n*.dat -text\n*.cmd text=auto eol=crlf\n*.sh eol=lf\n*.md text=auto\n*.txt text\n`;
+    await put(root, {'.gitattributes': rules, 'old.bat': `one\r\n`, 'old.dat': `one\r\n`});
+    await place.git(`shop`, `add`, `.`);
+    await place.git(`shop`, `commit`, `-qm`, `Files`);
+    await place.git(`shop`, `config`, `core.autocrlf`, `true`);
+    const kept = {'old.bat': `one\r\nTWO\r\n`, 'old.dat': `TWO\r\n`, 'new.bat': `new\r\n`, 'new.dat': `new\r\n`, 'lib/new.cmd': `new\r\n`, 'progress.log': `10%\r20%\r\ndone\r\n`, 'end.md': `new\r\n\r`};
+    const lost = {'new.sh': `new\r\n`, 'new.md': `new\r\n`, 'lone.txt': `a\rb\r\n`, 'new.ts': `new\r\n`};
+    await put(root, {...kept, ...lost});
+    await turn(place, store, 0, 3);
+    const {project, again} = await planned(place, `bob`);
+    await applyChanges(project, await again());
+    const expected = [...Object.entries(kept), ...Object.entries(lost).map(([name, text]) => [name, text.replaceAll(`\r\n`, `\n`)])];
+    expect(await treeOf(place.at(`bob`))).toMatchObject(Object.fromEntries(expected.map(([name, text]) => [name, `644 ${text}`])));
+    // As they would lie here when they came by a commit of that machine.
+    await place.git(`shop`, `add`, `-A`);
+    await place.git(`shop`, `commit`, `-qm`, `All`);
+    await place.git(`.`, `clone`, `-q`, root, `dave`);
+    expect(await treeOf(place.at(`dave`))).toEqual(await treeOf(place.at(`bob`)));
+  });
+
   it(`come over nothing where the commit that they were changed from is not known`, async () => {
     const place = await scratch();
     await changed(place);
