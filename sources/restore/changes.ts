@@ -81,9 +81,7 @@ class Planner {
     state: WorktreeState, private readonly laid: Map<string, CheckedOut> | null, ignoreCase: boolean, private readonly asHere: AsHere,
   ) {
     const seen = new Map<string, string>();
-    for (const {path: name, change} of ignoreCase ? state.files : []) {
-      if (change === `deleted`)
-        continue;
+    for (const {path: name} of ignoreCase ? state.files : []) {
       const other = seen.get(foldedName(name));
       if (other !== undefined)
         this.twice.add(name).add(other);

@@ -207,8 +207,12 @@ describe(`uncommitted files of a session`, {timeout: 120_000}, () => {
       a: `left: a link that leads out of the tree`, b: `left: a link that leads out of the tree`, c: `written`, 'd/.env': `left: its name says that it holds secrets`, e: `left: a link that leads out of the tree`,
     });
     expect(await plan([file(`Readme`), file(`readme`)])).toEqual({Readme: `written`, readme: `written`});
+    // Of a name that was only written otherwise nothing may be removed: the file that is there is both.
+    const renamed: Array<WorktreeChange> = [file(`RUN.sh`), {path: `run.sh`, change: `deleted`}];
+    expect(await plan(renamed)).toEqual({'RUN.sh': `written`, 'run.sh': `deleted`});
     await place.git(`bob`, `config`, `core.ignorecase`, `true`);
-    expect(Object.values(await plan([file(`Readme`), file(`readme`)]))).toEqual(Array.from({length: 2}, () => `left: this file system takes its name and another for one`));
+    for (const files of [[file(`Readme`), file(`readme`)], renamed])
+      expect(Object.values(await plan(files))).toEqual(Array.from({length: 2}, () => `left: this file system takes its name and another for one`));
   });
 
   it(`come also where a filter of git's does not work, but for the files that need it`, async () => {
