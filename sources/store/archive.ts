@@ -2,17 +2,22 @@ import {fetchRefs}                       from './connection.ts';
 import {entryJson, ownArchives, updateIndex} from './discovery.ts';
 import {FastImport, blobId}              from './fastImport.ts';
 import {gitError}                        from './git.ts';
-import {ARCHIVE_REFS, YEAR, archiveRef, indexRef, parseArchiveRef, sessionRef, shardOf} from './layout.ts';
+import {ARCHIVE_REFS, DRAFT_REFS, PRUNED_REFS, YEAR, archiveRef, indexRef, parseArchiveRef, prunedRef, sessionRef, shardOf, trackingRef} from './layout.ts';
 import {pushIndex}                       from './prune.ts';
 import type {RemovalResult}              from './prune.ts';
 import {pushRefs, removeRemote, secure}  from './removal.ts';
 import type {Removal, RemovalOptions, RemovalPlan} from './removal.ts';
+import {updateRefs}                      from './refs.ts';
+import type {RefChange}                  from './refs.ts';
 import type {SessionStore}               from './store.ts';
 import {settle}                          from './push.ts';
 import {StoreError}                      from './types.ts';
 
 /** Sessions that one commit of an archive brings; each is a parent of it. */
 const PARENTS = 200;
+
+/** An archive as it shall be on a remote, below `ref`. */
+type Draft = {draft: string; ref: string; to: string};
 
 /** The year that a session is archived in: of its newest record, as its header says; null where it says none. */
 export function yearOf({header}: Pick<Removal, `header`>): string | null {
@@ -40,11 +45,13 @@ export async function archive(store: SessionStore, plan: RemovalPlan, options: R
     return {remote, removed: [], left, problems: [], archives: []};
 
   await fetchOwnArchives(store, remote, theirs, options);
-  await writeArchives(store, chosen);
-  const archives = await store.reader.refs([`${ARCHIVE_REFS}${store.writer}/`]);
-  await arrive(store, remote, theirs, archives, options);
+  const drafts = await writeArchives(store, remote, chosen);
+  await arrive(store, remote, theirs, drafts.map(({ref, to}) => ({ref, oid: to})), options).finally(async () => {
+    for (const one of drafts.filter(({ref, to}) => theirs.get(ref) === to))
+      await noteArchive(store, remote, one);
+  });
   // Only now: who lists in between finds every session somewhere.
-  const index = await updateIndex(store, session => theirs.has(sessionRef(session, store.writer)));
+  const index = await updateIndex(store, session => theirs.has(sessionRef(session, store.writer)), theirs);
   await arrive(store, remote, theirs, [{ref: indexRef(store.writer), oid: index!}], options);
 
   const gone = await removeRemote(store, {...secured, chosen}, options);
@@ -59,33 +66,78 @@ export async function archive(store: SessionStore, plan: RemovalPlan, options: R
   };
 }
 
-/** Pushes what the remote has not in this state. Throws REF_MOVED where it does not take one. */
+/** Pushes what the remote has not in this state; `theirs` says then what it has. Throws REF_MOVED where it does not take one. */
 async function arrive(store: SessionStore, remote: string, theirs: Map<string, string>, refs: Array<{ref: string; oid: string}>, options: RemovalOptions) {
   const news = refs.filter(({ref, oid}) => theirs.get(ref) !== oid);
   const answers = news.length === 0 ? new Map<string, string | null>() : await pushRefs(store, remote, news.map(({ref, oid}) => `${oid}:${ref}`), options);
-  for (const {ref, oid} of news) {
-    const reason = answers.get(ref);
-    if (reason !== null)
-      throw new StoreError(`REF_MOVED`, `${remote} did not take ${ref}, so that nothing was removed there: ${reason ?? `no answer`}`);
-    theirs.set(ref, oid);
-  }
+  for (const {ref, oid} of news)
+    if (answers.get(ref) === null)
+      theirs.set(ref, oid);
+
+  for (const {ref} of news)
+    if (answers.get(ref) !== null)
+      throw new StoreError(`REF_MOVED`, `${remote} did not take ${ref}, so that nothing was removed there: ${answers.get(ref) ?? `no answer`}`);
 }
 
-/** What this clone has archived there before, also where its own refs of it are gone. */
+/** Notes what a remote has of an archive now, which was put together as `draft`. A push may have done so: some configure it. */
+export async function noteArchive(store: SessionStore, remote: string, {draft, ref, to}: {draft: string; ref: string; to: string | null}) {
+  const tracking = trackingRef(remote, ref);
+  const from     = (await store.reader.object(tracking, 1 << 20))?.oid ?? null;
+  const changes: Array<RefChange> = from === to ? [] : [{ref: tracking, from, to}];
+  await updateRefs(store.repo, store.env, to === null ? changes : [...changes, {ref: draft, from: to, to: null}]);
+}
+
+/**
+ * Brings here what this clone has archived on a remote: an archive goes on from what that remote has, since each may have
+ * another, and an answer may have been lost. `theirs` says then what was fetched.
+ */
 export async function fetchOwnArchives(store: SessionStore, remote: string, theirs: Map<string, string>, options: RemovalOptions) {
-  const known   = new Map((await store.reader.refs([ARCHIVE_REFS])).map(({ref, oid}) => [ref, oid]));
-  const missing = [...theirs].filter(([ref, oid]) => parseArchiveRef(ref)?.writer === store.writer && known.get(ref) !== oid);
-  // Without a `+`: what is here and not yet there is not thrown away.
-  for (const [ref] of missing)
-    await fetchRefs(store.repo, store.env, remote, `${ref}:${ref}`, options).catch(error => {
-      if (!known.has(ref) || !(error instanceof StoreError) || error.code !== `GIT_FAILED`)
-        throw error;
-    });
+  const own  = (ref: string) => parseArchiveRef(ref)?.writer === store.writer;
+  const read = async () => new Map((await store.reader.refs([ARCHIVE_REFS, trackingRef(remote, ARCHIVE_REFS), PRUNED_REFS])).map(({ref, oid}) => [ref, oid]));
+  const known   = await read();
+  const missing = [...theirs.keys()].filter(ref => own(ref) && known.get(trackingRef(remote, ref)) !== theirs.get(ref));
+  if (missing.length > 0)
+    await fetchRefs(store.repo, store.env, remote, missing.map(ref => `+${ref}:${trackingRef(remote, ref)}`), options);
+
+  const here = await read();
+  const changes: Array<RefChange> = [];
+  for (const [ref, oid] of here) {
+    const parsed = parseArchiveRef(ref);
+    if (parsed?.writer !== store.writer || (parsed.remote ?? remote) !== remote)
+      continue;
+
+    const name = archiveRef(parsed.writer, parsed.year);
+    if (parsed.remote === undefined) {
+      // As plain git or an older version put it there: a plain push would bring back what is pruned.
+      if (here.get(trackingRef(remote, name)) === oid && theirs.has(name))
+        changes.push({ref, from: oid, to: null});
+    } else if (theirs.has(name)) {
+      theirs.set(name, oid);
+    } else {
+      // It is gone there, by whomever; what it alone has is not thrown away.
+      const noted = `${prunedRef(remote, name)}/${oid}`;
+      changes.push({ref, from: oid, to: null}, ...here.has(noted) ? [] : [{ref: noted, from: null, to: oid}]);
+    }
+  }
+
+  for (const [ref, oid] of here)
+    if (ref.startsWith(`${DRAFT_REFS}${store.writer}/`))
+      changes.push({ref, from: oid, to: null});
+  if (changes.length > 0)
+    await updateRefs(store.repo, store.env, changes);
 }
 
-/** Commits of the archives of these years, with each session's commit as a parent and its header in the tree. What is in already changes nothing. */
-async function writeArchives(store: SessionStore, chosen: Array<Removal>) {
-  const known = new Map((await ownArchives(store)).map(archive => [archive.year, archive]));
+/** Where an archive is put together. */
+export function draftRef(writer: string, year: string) {
+  return `${DRAFT_REFS}${writer}/${year}`;
+}
+
+/**
+ * Drafts of the archives of these years, with each session's commit as a parent and its header in the tree. What is in
+ * already changes nothing.
+ */
+async function writeArchives(store: SessionStore, remote: string, chosen: Array<Removal>): Promise<Array<Draft>> {
+  const known = new Map((await ownArchives(store, remote)).map(archive => [archive.year, archive]));
   const years = new Map<string, Array<Removal>>();
   for (const one of chosen) {
     const year = yearOf(one)!;
@@ -94,8 +146,14 @@ async function writeArchives(store: SessionStore, chosen: Array<Removal>) {
       years.set(year, [...years.get(year) ?? [], one]);
   }
 
-  for (const [year, sessions] of [...years].sort(([a], [b]) => a < b ? -1 : 1))
-    await writeArchive(store, archiveRef(store.writer, year), year, sessions, known.get(year)?.commit === undefined ? {} : {from: known.get(year)!.commit});
+  const drafts: Array<Draft> = [];
+  for (const [year, sessions] of [...years].sort(([a], [b]) => a < b ? -1 : 1)) {
+    const [draft, from] = [draftRef(store.writer, year), known.get(year)?.commit];
+    await writeArchive(store, draft, year, sessions, from === undefined ? {} : {from});
+    drafts.push({draft, ref: archiveRef(store.writer, year), to: (await store.reader.object(draft, 1 << 20))!.oid});
+  }
+
+  return drafts;
 }
 
 /**

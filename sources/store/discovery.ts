@@ -2,9 +2,9 @@ import {stableJson}                     from '../interchange/canonical.ts';
 
 import {FastImport, blobId}             from './fastImport.ts';
 import {gitError}                       from './git.ts';
-import {ARCHIVE_REFS, PRUNED_REFS, TRACKING_REFS, indexRef, parseArchiveRef, sessionRef, shardOf} from './layout.ts';
+import {ARCHIVE_REFS, DRAFT_REFS, PRUNED_REFS, TRACKING_REFS, archiveRef, indexRef, parseArchiveRef, sessionRef, shardOf, trackingRef} from './layout.ts';
 import {entryNames, indexFolders, readEntries} from './indexTree.ts';
-import type {EntryNames, IndexEntry}    from './indexTree.ts';
+import type {EntryNames, IndexEntry, IndexFolders} from './indexTree.ts';
 import type {ObjectReader}              from './objects.ts';
 import type {SessionStore, StoreProblem} from './store.ts';
 import type {StoredHeader, StoredRef}   from './types.ts';
@@ -23,20 +23,22 @@ export function entryJson(commit: string, header: StoredHeader) {
 /**
  * Brings this clone's index (`refs/session-sync/index/<writer>`: one JSON file a session, nothing else) up to date with
  * its refs, so that others can list sessions without fetching them. Entries of sessions that are no longer here stay,
- * unless `keep` says no: a remote may have them still. What lies in this clone's archives stands in folders of their own;
- * what was taken off all remotes does not stand in it. `dropped`: years whose archive is no more. Resolves to the index's commit; null while there is no session.
+ * unless `keep` says no: a remote may have them still. What lies in this clone's archives stands in folders of their own,
+ * as the remote has them whose refs are `theirs`; without a remote they stay as they are. What was taken off all remotes
+ * does not stand in it. Resolves to the index's commit; null while there is no session.
  */
-export async function updateIndex(store: SessionStore, keep: (session: string) => boolean = () => true, dropped: ReadonlySet<string> = new Set()): Promise<string | null> {
+export async function updateIndex(store: SessionStore, keep: (session: string) => boolean = () => true, theirs?: Map<string, string>): Promise<string | null> {
   await store.follow();
   for (let attempt = 0; ; attempt++) {
     const {refs} = await store.list();
     const own    = refs.filter(({remote, writer, via}) => remote === undefined && via === undefined && writer === store.writer);
     const ref    = indexRef(store.writer);
     const base   = await store.reader.object(ref, SMALL);
-    const before = base ? await indexFolders(store.reader, base.oid) : {live: null, archived: new Map<string, string>()};
+    const before: IndexFolders = base ? await indexFolders(store.reader, base.oid) : {live: null, archived: new Map()};
     const known  = await entryNames(store.reader, before.live, {archive: false});
 
-    const archives = await ownArchives(store);
+    const stored   = theirs === undefined ? before.archived : await storedFolders(store, theirs, before.archived);
+    const archives = await Promise.all([...stored].map(async ([year, folder]) => ({year, folder, names: await entryNames(store.reader, folder, {archive: true})})));
     const pruned   = await prunedStates(store, own);
     const lines: Array<string> = [];
     const wanted = new Map(own.map(({session, commit, header}) => [session, entryJson(commit, header)] as const));
@@ -51,8 +53,8 @@ export async function updateIndex(store: SessionStore, keep: (session: string) =
     for (const {year, folder} of archives)
       if (before.archived.get(year) !== folder)
         lines.push(`M 040000 ${folder} a/${year}\n`);
-    for (const year of dropped)
-      if (before.archived.has(year))
+    for (const year of before.archived.keys())
+      if (!stored.has(year))
         lines.push(`D a/${year}\n`);
 
     const fresh = [...wanted].filter(([session, json]) => known.get(session) !== blobId(json, store.repo.objectFormat));
@@ -84,13 +86,27 @@ export async function updateIndex(store: SessionStore, keep: (session: string) =
   }
 }
 
-/** This clone's archives that are here: the folder of their entries, and the names in it. */
-export async function ownArchives(store: SessionStore): Promise<Array<{year: string; ref: string; commit: string; folder: string; names: EntryNames}>> {
-  const refs = await store.reader.refs([`${ARCHIVE_REFS}${store.writer}/`]);
+/** Folders of this clone's archives on a remote, by year; of one whose state is not here, as the index has it. */
+async function storedFolders(store: SessionStore, theirs: Map<string, string>, before: ReadonlyMap<string, string>): Promise<Map<string, string>> {
+  const here  = new Set((await store.reader.refs([TRACKING_REFS, ARCHIVE_REFS, DRAFT_REFS])).map(({oid}) => oid));
+  const found = new Map<string, string>();
+  for (const [ref, oid] of theirs) {
+    const parsed = parseArchiveRef(ref);
+    const folder = parsed?.writer !== store.writer ? null : here.has(oid) ? (await indexFolders(store.reader, oid)).live : before.get(parsed.year) ?? null;
+    if (parsed && folder !== null)
+      found.set(parsed.year, folder);
+  }
+
+  return found;
+}
+
+/** This clone's archives as a remote is known to have them: the folder of their entries, and the names in it. */
+export async function ownArchives(store: SessionStore, remote: string): Promise<Array<{year: string; ref: string; commit: string; names: EntryNames}>> {
+  const refs = await store.reader.refs([`${trackingRef(remote, `${ARCHIVE_REFS}${store.writer}`)}/`]);
   const all  = await Promise.all(refs.map(async ({ref, oid}) => {
     const year   = parseArchiveRef(ref)?.year;
     const folder = year === undefined ? null : (await indexFolders(store.reader, oid)).live;
-    return year === undefined || folder === null ? null : {year, ref, commit: oid, folder, names: await entryNames(store.reader, folder, {archive: true})};
+    return year === undefined || folder === null ? null : {year, ref: archiveRef(store.writer, year), commit: oid, names: await entryNames(store.reader, folder, {archive: true})};
   }));
 
   return all.filter(archive => archive !== null);

@@ -12,6 +12,8 @@ export const SHADOW_REFS   = `refs/session-sync-shadow/`;
 export const ARCHIVE_REFS  = `refs/session-sync/archive/`;
 /** What this clone keeps and has taken off a remote; never pushed. */
 export const PRUNED_REFS   = `refs/session-sync-pruned/`;
+/** Archives that are on their way to a remote. */
+export const DRAFT_REFS    = `${PRUNED_REFS}draft/`;
 
 /** A live chunk closes at the first newline that brings it to this size. */
 export const CHUNK_BYTES = 64 * 1024;

@@ -1,16 +1,19 @@
-import {fetchOwnArchives, writeArchive}  from './archive.ts';
+import {draftRef, fetchOwnArchives, noteArchive, writeArchive} from './archive.ts';
 import {track}                           from './archived.ts';
-import {ownArchives, updateIndex}        from './discovery.ts';
+import {ownArchives}                     from './discovery.ts';
+import {readHeader}                      from './heads.ts';
 import {readEntries}                     from './indexTree.ts';
-import {PRUNED_REFS, SESSION_REFS, TRACKING_REFS, parseArchiveRef, parseSessionRef, sessionRef, trackingRef} from './layout.ts';
+import {MAX_HEADER_BYTES, PRUNED_REFS, SESSION_REFS, TRACKING_REFS, parseArchiveRef, parseSessionRef, prunedRef, sessionRef, trackingRef} from './layout.ts';
 import {listRemote}                      from './listing.ts';
 import type {ArchivedState}              from './listing.ts';
 import {notePruned, pushIndex}           from './prune.ts';
 import type {RemovalResult}              from './prune.ts';
 import {isOld, neededBy, pushRefs}       from './removal.ts';
 import type {LeftAlone, Removal, RemovalOptions, RemovalPlan} from './removal.ts';
-import {notReachable, updateRefs}        from './refs.ts';
+import {isAncestor, notReachable, updateRefs} from './refs.ts';
+import type {RefChange}                  from './refs.ts';
 import type {SessionStore}               from './store.ts';
+import {ignoreBad}                       from './types.ts';
 
 type ArchivedRemoval = Removal & {archive: string};
 
@@ -64,11 +67,11 @@ function whyNot(store: SessionStore, {writer, header, archive}: ArchivedState, o
  */
 export async function pruneArchived(store: SessionStore, plan: RemovalPlan, options: RemovalOptions = {}): Promise<RemovalResult> {
   const {remote, theirs} = plan;
+  const planned = new Map(theirs);
   const result: RemovalResult = {remote, removed: [], left: [...plan.left], problems: []};
   await fetchOwnArchives(store, remote, theirs, options);
-  const chosen  = await kept(store, remote, plan.chosen as Array<ArchivedRemoval>, result.left);
-  const dropped = new Set<string>();
-  for (const {year, ref, commit, names} of await ownArchives(store)) {
+  const {chosen, pins} = await kept(store, remote, plan.chosen as Array<ArchivedRemoval>, result.left);
+  for (const {year, ref, commit, names} of await ownArchives(store, remote)) {
     const going = chosen.filter(({archive}) => archive === ref);
     if (going.length === 0)
       continue;
@@ -76,58 +79,102 @@ export async function pruneArchived(store: SessionStore, plan: RemovalPlan, opti
     const rest = new Map(names);
     for (const {session, writer} of going)
       rest.delete(`${session}.${writer}`);
-    const reason = theirs.get(ref) === commit ? await replace(store, remote, {year, ref, commit, rest}, options) : `the remote has another state of its archive`;
-    if (reason !== null) {
+    const reason = planned.get(ref) !== commit ? `the remote has another state of its archive` : rest.size === names.size ? null : await replace(store, remote, {year, ref, commit, rest}, theirs, options);
+    if (reason === null)
+      result.removed.push(...going);
+    else
       result.left.push(...going.map(one => ({ref: one.ref, session: one.session, reason})));
-      continue;
-    }
-
-    result.removed.push(...going);
-    if (rest.size === 0)
-      dropped.add(year);
   }
 
+  // What did not go has no need of a note, and what another archive still has is not gone.
+  const stays = new Set(result.left.map(({ref}) => ref));
+  await updateAll(store, pins.filter(({session}) => stays.has(sessionRef(session, store.writer))).map(({ref, from, to}) => ({ref, from: to, to: from})));
   // One that has grown since and is there again stays pushed.
-  await notePruned(store, remote, result.removed.filter(({own, ref}) => own && !theirs.has(ref)));
-  if (result.removed.length > 0) {
-    await updateIndex(store, session => theirs.has(sessionRef(session, store.writer)), dropped);
+  await notePruned(store, remote, newest(result.removed.filter(({own, ref}) => own && !theirs.has(ref) && !stays.has(ref))));
+  if (result.removed.length > 0)
     result.problems.push(...await pushIndex(store, remote, theirs, options));
-  }
 
   return result;
 }
 
-/** Those that a ref here has: own ones are noted when they are gone, those of others are put where what is fetched goes. */
-async function kept(store: SessionStore, remote: string, chosen: Array<ArchivedRemoval>, left: Array<LeftAlone>): Promise<Array<ArchivedRemoval>> {
-  for (const one of chosen)
+/** Archives of several years may have a state each of a session: the newest one of each. */
+function newest(removed: Array<Removal>): Array<Removal> {
+  const found = new Map<string, Removal>();
+  for (const one of [...removed].sort((a, b) => a.header.sequence - b.header.sequence))
+    found.set(one.ref, one);
+
+  return [...found.values()];
+}
+
+/**
+ * Those that a ref here has. Those of others are put where what is fetched goes; own ones that were cleaned here, or were
+ * something else, get a note before they go: `pins`.
+ */
+async function kept(store: SessionStore, remote: string, all: Array<ArchivedRemoval>, left: Array<LeftAlone>): Promise<{chosen: Array<ArchivedRemoval>; pins: Array<Pin>}> {
+  for (const one of all)
     if (!one.own)
       await track(store, remote, one);
 
-  const refs = await store.reader.refs([SESSION_REFS, `${TRACKING_REFS}${remote}/s/`, PRUNED_REFS]);
-  const from = ({session, writer}: Removal) => refs.filter(({ref}) => ref.endsWith(`/${session}/${writer}`) && (parseSessionRef(ref) !== null || ref.startsWith(PRUNED_REFS))).map(({oid}) => oid);
-  const lost = await notReachable(store.repo, store.env, chosen.filter(({own}) => !own).map(one => ({commit: one.commit, from: from(one)})));
-  left.push(...chosen.filter(({own, commit}) => !own && lost.has(commit)).map(({ref, session}) => ({ref, session, reason: `what the archive has of it cannot be kept here as ${trackingRef(remote, ref)}`})));
-  return chosen.filter(({own, commit}) => own || !lost.has(commit));
+  const lost = await notHere(store, remote, all);
+  const pins = await pinned(store, remote, newest(all.filter(one => one.own && lost.has(one.commit))));
+  const gone = pins.length === 0 ? lost : await notHere(store, remote, all);
+  left.push(...all.filter(({commit}) => gone.has(commit)).map(({ref, session, own}) => ({ref, session, reason: `what the archive has of it cannot be kept here as ${(own ? prunedRef : trackingRef)(remote, ref)}`})));
+  return {chosen: all.filter(({commit}) => !gone.has(commit)), pins};
 }
 
-/** Gives the remote, and then this clone, an archive with the rest of its sessions. Resolves to why not; null where it did. */
-async function replace(store: SessionStore, remote: string, {year, ref, commit, rest}: {year: string; ref: string; commit: string; rest: Map<string, string>}, options: RemovalOptions): Promise<string | null> {
+/** Commits that no ref here has that stays. Of own sessions, what was fetched does not: it is gone with what the remote has. */
+async function notHere(store: SessionStore, remote: string, chosen: Array<ArchivedRemoval>) {
+  const refs = await store.reader.refs([SESSION_REFS, `${TRACKING_REFS}${remote}/s/`, PRUNED_REFS]);
+  const from = ({session, writer, own}: Removal) => refs.filter(({ref}) => {
+    const parsed = parseSessionRef(ref);
+    return ref.endsWith(`/${session}/${writer}`) && (ref.startsWith(PRUNED_REFS) || parsed !== null && !(own && parsed.remote !== undefined));
+  }).map(({oid}) => oid);
+  return await notReachable(store.repo, store.env, chosen.map(one => ({commit: one.commit, from: from(one)})));
+}
+
+type Pin = RefChange & {session: string};
+
+/** Notes these own sessions as taken off the remote, if what was noted before is no other. */
+async function pinned(store: SessionStore, remote: string, sessions: Array<Removal>): Promise<Array<Pin>> {
+  const pins: Array<Pin> = [];
+  for (const {session, writer, ref, commit} of sessions) {
+    const noted = prunedRef(remote, ref);
+    const from  = (await store.reader.object(noted, MAX_HEADER_BYTES))?.oid ?? null;
+    const pin   = {session, ref: noted, from, to: commit};
+    if (await readHeader(store.reader, {session, writer, commit}).catch(ignoreBad) !== null
+      && (from === null || await isAncestor(store.repo, store.env, from, commit)) && await updateRefs(store.repo, store.env, [pin]))
+      pins.push(pin);
+  }
+
+  return pins;
+}
+
+async function updateAll(store: SessionStore, changes: Array<RefChange>) {
+  if (changes.length > 0)
+    await updateRefs(store.repo, store.env, changes);
+}
+
+/** Gives the remote an archive with the rest of its sessions. Resolves to why not; null where it did. */
+async function replace(store: SessionStore, remote: string, {year, ref, commit, rest}: {year: string; ref: string; commit: string; rest: Map<string, string>}, theirs: Map<string, string>, options: RemovalOptions): Promise<string | null> {
   const {entries, problems} = await readEntries(store.reader, ref, rest);
   if (problems.length > 0)
     return `its archive has an entry that cannot be read: ${problems[0]!.message}`;
 
-  const draft = `${PRUNED_REFS}draft/${store.writer}/${year}`;
-  // Of one who was killed.
-  const old   = (await store.reader.refs([PRUNED_REFS])).find(one => one.ref === draft);
-  if (old !== undefined)
-    await updateRefs(store.repo, store.env, [{ref: draft, from: old.oid, to: null}]);
+  const draft = draftRef(store.writer, year);
   if (entries.length > 0)
     await writeArchive(store, draft, year, entries.map(({commit: keep, header}) => ({session: header.session, writer: header.writer, keep, header})), {after: commit});
 
   const to      = entries.length === 0 ? null : (await store.reader.object(draft, 1 << 20))!.oid;
   const answers = await pushRefs(store, remote, [`${to ?? ``}:${ref}`], options, [`--force-with-lease=${ref}:${commit}`]);
   const reason  = answers.get(ref);
-  const changes = [{ref, from: commit, to}, ...to === null ? [] : [{ref: draft, from: to, to: null}]];
-  await updateRefs(store.repo, store.env, reason === null ? changes : changes.slice(1));
-  return reason === null ? null : reason ?? `the remote did not answer for its archive`;
+  // Else the draft stays, whether or not the remote took it: what it has then is asked for the next time.
+  if (reason !== null)
+    return reason ?? `the remote did not answer for its archive`;
+
+  if (to === null)
+    theirs.delete(ref);
+  else
+    theirs.set(ref, to);
+  await noteArchive(store, remote, {draft, ref, to});
+  return null;
 }

@@ -82,7 +82,7 @@ export async function push(store: SessionStore, options: Options = {}): Promise<
     if (renewed !== undefined)
       [result.renewed, wanted] = [renewed, null];
     if (withIndex && wanted === null)
-      await updateIndex(store, session => theirs.has(sessionRef(session, store.writer)));
+      await updateIndex(store, session => theirs.has(sessionRef(session, store.writer)), theirs);
 
     const {todo, upToDate, withheld} = await compare(store, remote, theirs, options);
     if (wanted === null)

@@ -29,7 +29,7 @@ export async function withheld(store: SessionStore, remote: string, theirs: Map<
       found.set(ref, `pruned`);
 
   const vanished = away.filter(({ref, oid}) => !found.has(ref) && notes.get(trackingRef(remote, ref)) === oid).map(({ref, oid}) => ({...parseSessionRef(ref)!, oid}));
-  const archives = vanished.length === 0 ? [] : await ownArchives(store);
+  const archives = vanished.length === 0 ? [] : await ownArchives(store, remote);
   for (const {ref, session, writer, oid} of vanished) {
     const name = `${session}.${writer}`;
     if (archives.some(({names}) => names.has(name))) {

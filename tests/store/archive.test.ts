@@ -368,6 +368,112 @@ describe(`prune in archives`, () => {
     expect(await refs(place, `alice`, `refs/session-sync`)).toEqual(before);
     expect((await remoteSessions(bob.repo, bob.env, `origin`, {archived: true})).sessions.map(one => one.session)).toContain(session(2));
   });
+
+  /** What of the archives a listing of that remote has. */
+  const archivedOn = async ({repo, env}: SessionStore, remote: string) => (await remoteSessions(repo, env, remote, {archived: true})).sessions.map(one => one.session).sort();
+
+  it(`keeps the archives of two remotes apart: what goes from the one stays on the other, and does not come back`, async () => {
+    const {place, alice} = await team();
+    await place.git(`.`, `clone`, `-q`, `--bare`, `seed`, `second.git`);
+    await place.git(`alice`, `remote`, `add`, `backup`, place.at(`second.git`));
+    await dated(alice, session(3), `2024-06-01`);
+    await dated(alice, session(4), `2024-07-01`);
+    await push(alice);
+    await push(alice, {remote: `backup`});
+    const on = (remote: string, ...ids: Array<string>) => ({remote, sessions: ids});
+    for (const remote of [`origin`, `backup`])
+      await archive(alice, await planRemoval(alice, on(remote, session(1), session(2), session(3))), on(remote));
+
+    // Written anew on the one (2024), and dropped whole (2025).
+    const going = on(`origin`, session(1), session(2));
+    expect(await pruneArchived(alice, await planArchivedRemoval(alice, going), going)).toMatchObject({removed: {length: 2}, problems: []});
+    expect(await archivedOn(alice, `origin`)).toEqual([session(3)]);
+    expect(await archivedOn(alice, `backup`)).toEqual([session(1), session(2), session(3)]);
+
+    // The other goes on from what it has.
+    expect((await archive(alice, await planRemoval(alice, on(`backup`, session(4))), on(`backup`))).removed).toHaveLength(1);
+    expect(await archivedOn(alice, `backup`)).toEqual([session(1), session(2), session(3), session(4)]);
+    expect((await archive(alice, await planRemoval(alice, on(`origin`, session(4))), on(`origin`))).removed).toHaveLength(1);
+    for (const remote of [`origin`, `backup`, `origin`])
+      expect(await push(alice, {remote})).toMatchObject({rejected: []});
+    expect(await archivedOn(alice, `origin`)).toEqual([session(3), session(4)]);
+    expect(await archivedOn(alice, `backup`)).toEqual([session(1), session(2), session(3), session(4)]);
+    expect(await refs(place, `hub.git`, `refs/session-sync/archive`)).toEqual([`refs/session-sync/archive/${WRITER}/2024`]);
+    expect(await place.git(`hub.git`, `ls-tree`, `-r`, `--name-only`, `refs/session-sync/archive/${WRITER}/2024`)).toBe([3, 4].map(id => `h/0${id}/${session(id)}.${WRITER}.json\n`).join(``));
+
+    const rest = on(`backup`, session(1));
+    expect(await pruneArchived(alice, await planArchivedRemoval(alice, rest), rest)).toMatchObject({removed: {length: 1}, left: []});
+    expect(await archivedOn(alice, `backup`)).toEqual([session(2), session(3), session(4)]);
+  });
+
+  it.each([[`written anew`, [1]], [`dropped whole`, [1, 3]]])(`goes on from what the remote has, where the answer to an archive that was %s got lost`, async (_, ids) => {
+    const {place, alice} = await team();
+    await dated(alice, session(3), `2024-06-01`);
+    await dated(alice, session(4), `2024-07-01`);
+    await push(alice);
+    const one = {remote: `origin`, sessions: [session(1), session(3)]};
+    await archive(alice, await planRemoval(alice, one), one);
+
+    // The server ends when it has done what it was asked for.
+    const hook = place.at(`hub.git`, `hooks`, `reference-transaction`);
+    await fs.writeFile(hook, `#!/bin/sh\n[ "$1" = committed ] && grep -q /archive/ && kill -9 $PPID\nexit 0\n`, {mode: 0o755});
+    const going = {remote: `origin`, sessions: ids.map(id => session(id))};
+    const plan  = await planArchivedRemoval(alice, going);
+    expect(plan.chosen).toHaveLength(ids.length);
+    await expect(pruneArchived(alice, plan, going)).rejects.toMatchObject({code: `GIT_FAILED`});
+    await fs.rm(hook);
+
+    await push(alice);
+    const again = await planArchivedRemoval(alice, going);
+    await pruneArchived(alice, again, going);
+    const next = {remote: `origin`, sessions: [session(4)]};
+    expect((await archive(alice, await planRemoval(alice, next), next)).removed).toHaveLength(1);
+    const staying = [3, 4].filter(id => !ids.includes(id)).map(id => session(id));
+    expect(await archivedOn(alice, `origin`)).toEqual(staying);
+    expect(await place.git(`hub.git`, `ls-tree`, `-r`, `--name-only`, `refs/session-sync/archive/${WRITER}/2024`)).toBe(staying.map(id => `h/${id.slice(0, 2)}/${id}.${WRITER}.json\n`).join(``));
+    const {withheld} = await push(alice);
+    expect(withheld.map(({session, reason}) => [session, reason])).toEqual([1, 3, 4].map(id => [session(id), ids.includes(id) ? `pruned` : `archived`]));
+    expect(await refs(place, `alice`, `refs/session-sync-pruned/draft`)).toEqual([]);
+  });
+
+  it(`takes a session out of the archives of two years at once`, async () => {
+    const {place, alice} = await team();
+    await archive(alice, await planRemoval(alice, old), old);
+    await dated(alice, session(1), `2025-04-01`, 5, 3);
+    await push(alice);
+    await archive(alice, await planRemoval(alice, old), old);
+    const one  = {remote: `origin`, sessions: [session(1)]};
+    const plan = await planArchivedRemoval(alice, one);
+    expect(plan.chosen).toMatchObject([{session: session(1), archive: `refs/session-sync/archive/${WRITER}/2024`}, {session: session(1), archive: `refs/session-sync/archive/${WRITER}/2025`}]);
+    expect(await pruneArchived(alice, plan, one)).toMatchObject({removed: {length: 2}, left: [], problems: []});
+    expect(await archivedOn(alice, `origin`)).toEqual([session(2)]);
+    expect((await place.git(`alice`, `rev-parse`, `refs/session-sync-pruned/origin/s/01/${session(1)}/${WRITER}`)).trim()).toBe((await alice.head(session(1)))!.commit);
+  });
+
+  it(`keeps own ones that were cleaned here, also where it is killed, and does not bring them back as this clone's`, async () => {
+    const {place, alice} = await team();
+    await archive(alice, await planRemoval(alice, old), old);
+    const cleaned = (await alice.list()).refs.filter(one => one.session === session(1));
+    await removeRefs(alice, cleaned);
+    const {commit} = cleaned[0]!;
+    const one  = {remote: `origin`, sessions: [session(1)]};
+    const note = `refs/session-sync-pruned/origin/s/01/${session(1)}/${WRITER}`;
+
+    // When the archive arrives without it, it has a ref here.
+    const [seen, hook] = [place.at(`seen`), place.at(`hub.git`, `hooks`, `update`)];
+    await fs.writeFile(hook, `#!/bin/sh\ncase $1 in *archive*) env -u GIT_DIR -u GIT_QUARANTINE_PATH -u GIT_OBJECT_DIRECTORY git --git-dir='${place.at(`alice`, `.git`)}' for-each-ref --contains ${commit} --format='%(refname)' refs/session-sync-pruned > '${seen}'; exit 1;; esac\n`, {mode: 0o755});
+    expect(await pruneArchived(alice, await planArchivedRemoval(alice, one), one)).toMatchObject({removed: []});
+    expect(await fs.readFile(seen, `utf8`)).toBe(`${note}\n`);
+    expect(await refs(place, `alice`, `refs/session-sync-pruned`)).toEqual([]);
+
+    await fs.rm(hook);
+    expect(await pruneArchived(alice, await planArchivedRemoval(alice, one), one)).toMatchObject({removed: [{session: session(1)}], problems: []});
+    await place.git(`alice`, `gc`, `-q`, `--prune=now`);
+    expect((await place.git(`alice`, `rev-parse`, note)).trim()).toBe(commit);
+    expect(await refs(place, `alice`, `refs/session-sync-shadow`)).toHaveLength(0);
+    expect((await alice.list()).refs.map(({session}) => session)).not.toContain(session(1));
+    expect((await push(alice)).pushed).toEqual([]);
+  });
 });
 
 describe(`what was taken off a remote`, () => {
