@@ -26,7 +26,7 @@ import type {Project}                                from './project.ts';
 import {isBetween, placeOf}                          from './rehomed.ts';
 import type {Place}                                  from './rehomed.ts';
 import {SideFiles}                                   from './sideFiles.ts';
-import type {Checkpoint, FileState}                  from './state.ts';
+import type {Checkpoint, FileState, MirrorState}     from './state.ts';
 import {CodeTies}                                    from './ties.ts';
 
 export type MirrorTarget = {adapter: AgentAdapter; settings: Json};
@@ -406,9 +406,10 @@ export class LiveSession {
     // Also those that were refused: the next start must know where they were left.
     const kept = this.checkpoint.files.filter(file => !this.cursors.has(file.name));
     this.checkpoint.files = [...kept, ...[...this.cursors.values()].map(cursor => cursor.base)];
-    // Mirrors into agents that are not here today keep their place.
-    const others = this.checkpoint.mirrors.filter(state => !this.mirrors.some(mirror => mirror.state.agent === state.agent));
-    this.checkpoint.mirrors = [...others, ...this.mirrors.map(mirror => mirror.state)];
+    // Mirrors into agents that are not here today keep their place, and those that were being moved the one that they have now.
+    const isOther = ({agent}: MirrorState) => !this.mirrors.some(({state}) => state.agent === agent);
+    const known = this.checkpoint.mirrors.some(isOther) ? await this.options.project.checkpoints.read(this.session) : null;
+    this.checkpoint.mirrors = [...(known ?? this.checkpoint).mirrors.filter(isOther), ...this.mirrors.map(mirror => mirror.state)];
     if (this.feed !== null)
       this.checkpoint.evidence = this.ties.save();
     await this.options.project.checkpoints.write(this.checkpoint);
