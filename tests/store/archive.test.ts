@@ -445,8 +445,11 @@ describe(`prune in archives`, () => {
     const one  = {remote: `origin`, sessions: [session(1)]};
     const plan = await planArchivedRemoval(alice, one);
     expect(plan.chosen).toMatchObject([{session: session(1), archive: `refs/session-sync/archive/${WRITER}/2024`}, {session: session(1), archive: `refs/session-sync/archive/${WRITER}/2025`}]);
+    // As plain git has put them there: a plain push would bring back what is pruned.
+    await place.git(`alice`, `fetch`, `-q`, `origin`, `refs/session-sync/archive/*:refs/session-sync/archive/*`);
     expect(await pruneArchived(alice, plan, one)).toMatchObject({removed: {length: 2}, left: [], problems: []});
     expect(await archivedOn(alice, `origin`)).toEqual([session(2)]);
+    expect(await refs(place, `alice`, `refs/session-sync/archive`)).toEqual([]);
     expect((await place.git(`alice`, `rev-parse`, `refs/session-sync-pruned/origin/s/01/${session(1)}/${WRITER}`)).trim()).toBe((await alice.head(session(1)))!.commit);
   });
 
