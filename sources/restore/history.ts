@@ -16,7 +16,11 @@ export type Stored = StoredRef & {header: StoredHeader};
 const MOST_LEGS = 1000;
 const MOST_RECORDS = 1_000_000;
 
-export type HistoryOptions = {stream?: string; roots: Roots; platform: NodeJS.Platform; repairs: Array<Repair>};
+/**
+ * `rootsOf`: folders of a session that this one goes on from, whose files are not this one's; else what its header says of
+ * its own, and `roots` of the others.
+ */
+export type HistoryOptions = {stream?: string; roots: Roots; rootsOf?: (stored: Stored) => Roots | Promise<Roots>; platform: NodeJS.Platform; repairs: Array<Repair>};
 
 /** First record that is the session's own: those before it are its parent's. */
 export function firstRecord({lineage}: {lineage?: StoredHeader[`lineage`]}): number {
@@ -53,7 +57,7 @@ export async function * readHistory(store: SessionStore, stored: Stored, options
   let seq = 0;
   for (const [index, leg] of legs.entries()) {
     const end = legs[index + 1]?.from ?? Infinity;
-    const roots = leg.stored === stored ? options.roots : {...leg.stored?.header.roots, ...options.roots};
+    const roots = leg.stored === stored || leg.stored === null ? options.roots : await options.rootsOf?.(leg.stored) ?? ofEarlier(leg.stored, options.roots);
     if (leg.stored !== null && seq < end) {
       for await (const record of ownRecords(store, leg.stored, {...options, roots}, leg.from)) {
         if (record.seq >= end)
@@ -65,6 +69,15 @@ export async function * readHistory(store: SessionStore, stored: Stored, options
     for (; seq < end && end !== Infinity; seq++)
       yield placeholder(seq, `a record of an earlier part is not known here`);
   }
+}
+
+function ofEarlier({header}: Stored, {session: _, transcript: __, ...others}: Roots): Roots {
+  return {...header.roots, ...others};
+}
+
+/** A stored session and those that it goes on from as far as they are known here, the oldest first. */
+export async function wholeOf(store: SessionStore, stored: Stored): Promise<Array<Stored>> {
+  return (await legsOf(store, stored, [])).flatMap(leg => leg.stored ?? []);
 }
 
 /** Of the sessions that this one goes on from, the one that is not known here and whose records it lacks therefore. */

@@ -9,7 +9,7 @@ import type {SessionStore}                         from '../store/index.ts';
 import {openingOf}                                 from '../sync/description.ts';
 import type {Project}                              from '../sync/project.ts';
 
-import {firstRecord, missingParent, readHistory, recordCount} from './history.ts';
+import {firstRecord, missingParent, readHistory, recordCount, wholeOf} from './history.ts';
 import type {Stored}                               from './history.ts';
 import {Draft}                                     from './place.ts';
 import type {Placed}                               from './place.ts';
@@ -116,7 +116,8 @@ async function restoreTranslated(options: RestoreOptions): Promise<Restored> {
       // Somebody else's file, or one that went its own way while the session grew: a new one beside it.
       if (placed === `other`)
         continue;
-      await placeSideFiles(options);
+      for (const leg of await wholeOf(options.store, stored))
+        await placeSideFiles({...options, stored: leg});
       const report = writer.report();
       const title = writer.title() ?? await ownTitle(options);
       const updated = writer.updated();
@@ -172,7 +173,7 @@ async function ownTitle(options: RestoreOptions): Promise<string | undefined> {
 
 function history(options: RestoreOptions, repairs: Array<Repair>) {
   const {store, stored, project} = options;
-  return readHistory(store, stored, {roots: localRoots(options), platform: project.machine.platform, repairs});
+  return readHistory(store, stored, {roots: localRoots(options), rootsOf: leg => localRoots({...options, stored: leg}), platform: project.machine.platform, repairs});
 }
 
 /** Most sessions never branched and are written as they are read; the others are read twice. */

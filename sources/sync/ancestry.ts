@@ -1,11 +1,15 @@
+import path                                   from 'node:path';
+
 import {agentById}                            from '../agents/index.ts';
 import type {AgentAdapter, SessionFile}       from '../agents/types.ts';
 import {placeholder}                          from '../interchange/index.ts';
 import type {Lineage, NeutralRecord}          from '../interchange/index.ts';
 import {readHistory, statesOf}                from '../restore/history.ts';
+import type {Stored}                          from '../restore/history.ts';
 import type {SessionStore}                    from '../store/index.ts';
 import {sizeOf}                               from '../system/files.ts';
 import {follow}                               from '../system/follow.ts';
+import {isFolder}                             from '../system/programs.ts';
 
 import {Continuation}                         from './continuation.ts';
 import type {Joined, Parent}                  from './continuation.ts';
@@ -46,8 +50,15 @@ async function source(project: Project, store: SessionStore | null, lineage: Lin
     return none();
   const states = await statesOf(store, lineage.parent);
   const stored = states.find(({writer}) => writer === lineage.writer) ?? states[0];
-  const {home, tmp, platform} = project.machine;
-  return stored === undefined ? none() : readHistory(store, stored, {roots: {...stored.header.roots, root: project.root, home, tmp}, platform, repairs: []});
+  const rootsOf = async (leg: Stored) => await rootsHere(project, leg);
+  return stored === undefined ? none() : readHistory(store, stored, {roots: await rootsOf(stored), rootsOf, platform: project.machine.platform, repairs: []});
+}
+
+/** Folders of a stored session; its own files are where they were, or where `restore` has put them. */
+async function rootsHere({root, paths, machine: {home, tmp}}: Project, {session, header}: Stored) {
+  const side = path.join(paths.side, session);
+  const [files, transcript] = [await isFolder(side), await sizeOf(`${side}.jsonl`) >= 0];
+  return {...header.roots, root, home, tmp, ...files ? {session: side} : {}, ...transcript ? {transcript: `${side}.jsonl`} : {}};
 }
 
 /** What the session is called that another one goes on from. `named`: by a person, and no record says it. */

@@ -5,7 +5,7 @@ import type {NeutralRecord}           from '../../sources/interchange/index.ts';
 
 import {agentsAreHere}                from './_agents.ts';
 import type {Heard}                   from './_heard.ts';
-import {carryOver, resumeIdIn, succeeded, twoMachines} from './_journey.ts';
+import {carryOver, fixtureProject, placeFixture, resumeIdIn, succeeded, twoMachines} from './_journey.ts';
 import type {Turn}                    from './_model.ts';
 import {percent, plain, share}        from './_share.ts';
 import {World}                        from './_world.ts';
@@ -107,6 +107,38 @@ describe.runIf(agentsAreHere())(`taking over and coming back`, () => {
     const tree = succeeded(await alice.sessionSync(`list`, `--tree`));
     for (const [depth, {session}] of [{session: begin}, second, third, fourth, fifth].entries())
       expect(tree).toMatch(new RegExp(`^${depth === 0 ? `` : `${`   `.repeat(depth - 1)}└─ `}${session.slice(0, 8)}`, `m`));
+  });
+
+  // The one was compacted before it was taken over, the other stopped in the middle of a call.
+  test.each([`04-multi-prompt-compacted`, `06-interrupted-at-end`])(`recorded session %s → Codex → Claude Code → Codex: each model is told what the ones before it left`, {timeout: 300_000}, async name => {
+    world = await World.create([`claude`, `codex`]);
+    const alice = await world.machine({user: `alice`, home: `home/alice`, project: await fixtureProject(name)});
+    await alice.createProject({'README.md': `# Shop\n`});
+    await codexDrive.setUp(alice);
+    await claudeCodeDrive.setUp(alice);
+    const begin = sessionIdFor(`claude-code`, await placeFixture(alice, name));
+    succeeded(await alice.sessionSync(`init`));
+    succeeded(await alice.sessionSync(`sync`));
+    const expectTold = async (drive: Drive, id: string, session: string) => {
+      const cell = share(await historyOf(alice, session), await drive.receives(alice, id));
+      expect(cell.missing).toEqual([]);
+      expect([cell.prompts, cell.texts, cell.calls, cell.results].map(percent)).toEqual([100, 100, 100, 100]);
+      return cell.prompts.of;
+    };
+    const inCodex = await mirrorOf(alice, begin, `codex`);
+    const before = await expectTold(codexDrive, inCodex, begin);
+    await codexDrive.goOn(alice, inCodex, `Now the discount`, codexTurns(`The discount is there.`, `two`));
+    succeeded(await alice.sessionSync(`sync`));
+    const second = await childOf(alice, begin);
+    const back = await mirrorOf(alice, second.session, `claude-code`);
+    expect(await expectTold(claudeCodeDrive, back, second.session)).toBe(before + 1);
+
+    await claudeCodeDrive.goOn(alice, back, `And the vouchers`, claudeTurns(`They work.`, `three`));
+    await alice.settled();
+    succeeded(await alice.sessionSync(`sync`));
+    const third = await childOf(alice, second.session);
+    expect(third).toMatchObject({agent: `claude-code`, lineage: {seq: second.records, source: expect.any(Number)}});
+    expect(await expectTold(codexDrive, await mirrorOf(alice, third.session, `codex`), third.session)).toBe(before + 2);
   });
 
   test(`two people go on with one session: both ways are kept, side by side, and either is taken up`, {timeout: 300_000}, async () => {

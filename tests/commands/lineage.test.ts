@@ -1,4 +1,5 @@
 import * as fs                                from 'node:fs/promises';
+import path                                   from 'node:path';
 import {describe, expect, it}                 from 'vitest';
 
 import {goOnInClaude, goOnInCodex}            from './_continue.ts';
@@ -151,6 +152,38 @@ describe(`a session that several agents go on with, in turns`, {timeout: 120_000
     expect(whole.id).not.toBe(stump.id);
     expectOnce((await fs.readFile(whole.path, `utf8`)).replaceAll(/"event_msg".*$/gm, ``), [...begin, `Now the discount.`, `The discount is there.`].map(text => JSON.stringify(text)));
     expect(await textsOf(bob, child!.session)).toEqual([...begin, `Now the discount.`, `The discount is there.`]);
+  });
+
+  it(`finds the transcript that a summary of an earlier leg refers to, on another machine as well`, async () => {
+    const {alice, bob, remote} = await makeWorld();
+    const id = `c867b3b7-dc24-4645-9bdd-49c98e0ad65d`;
+    const recorded = await fs.readFile(path.join(import.meta.dirname, `../fixtures/claude-code/04-multi-prompt-compacted/${id}.jsonl`), `utf8`);
+    await fs.mkdir(alice.claudeFolder(), {recursive: true});
+    await fs.writeFile(alice.transcript(id), recorded.replaceAll(`/home/alice/.claude/projects/-home-alice-perf`, alice.claudeFolder()).replaceAll(`/home/alice/perf`, alice.repo));
+    await alice.ok(`init`);
+    await alice.ok(`sync`);
+    await goOnInCodex(alice, undefined, `Now the discount.`, `The discount is there.`);
+    await alice.ok(`sync`);
+    const leg = (await sessionsOf(alice)).find(({agent}) => agent === `codex`)!;
+    const namedIn = (text: string) => [...new Set([...text.matchAll(/read the full transcript at: ([^\\"]+?\.jsonl)/g)].map(([, file]) => file!))];
+    expect(namedIn(JSON.stringify(await alice.json([`show`, leg.session, `--text`])))).toEqual([alice.transcript(id)]);
+
+    await alice.ok(`push`);
+    await bob.git(`clone`, `-q`, remote, bob.repo);
+    await bob.ok(`pull`);
+    const {restored: [{path: file}]} = await bob.json([`restore`, leg.session, `--agent`, `claude-code`]);
+    const [named, ...others] = namedIn(await fs.readFile(file, `utf8`));
+    expect(others).toEqual([]);
+    expect(named!.startsWith(bob.repo)).toBe(true);
+    expect(await fs.readFile(named!, `utf8`)).toContain(`zweite Frage`);
+
+    // Also what comes after it there: the begin is known from git alone.
+    await bob.ok(`init`, `--project-only`);
+    await goOnInClaude(bob, path.basename(file, `.jsonl`), `Ship it.`);
+    await bob.ok(`sync`);
+    const last = (await sessionsOf(bob)).find(({lineage}) => lineage?.parent === leg.session)!;
+    const rollout = (await bob.rollouts()).find(name => name.includes(last.session) || name.endsWith(`.jsonl`))!;
+    expect(namedIn(await fs.readFile(rollout, `utf8`))).toEqual([named]);
   });
 
   it(`is not whole without what was archived on the remote, and sends that not again with what goes on from it`, async () => {
