@@ -64,12 +64,13 @@ export class ListCommand extends BaseCommand {
     const now = this.context.now().getTime();
     const sessions = filtered(all, this.filters, now, session => ({...session, author: session.stored?.newest.header.author}));
     const ids = shortIds(all.map(({session}) => session));
+    const known = new Set(ids.keys());
     if (all.length === 0)
       this.say(`No session is known here. \`session-sync sync\` catches up with older ones, \`session-sync pull\` fetches those of others.`);
     else if (this.tree)
       this.say(table(asTree(legsOf(sessions)).map(({prefix, session: leg}) => [
         `${prefix}${ids.get(leg.session) ?? leg.label}`, leg.updated ? age(leg.updated, now) : ``, leg.agent, safe(leg.author ?? ``, {width: 24}), safe(leg.machine ?? ``, {width: 24}),
-        `${safe(leg.branch ?? ``, {width: 24})}${leg.commit ? ` @ ${leg.commit.slice(0, 7)}` : ``}`, describeRecords(leg), `${fromElsewhere(leg, new Set(ids.keys()))}${safe(leg.title ?? ``, {width: 60})}`,
+        `${safe(leg.branch ?? ``, {width: 24})}${leg.commit ? ` @ ${leg.commit.slice(0, 7)}` : ``}`, describeRecords(leg), `${fromElsewhere(leg, known)}${safe(leg.title ?? ``, {width: 60})}`,
       ]), {columns: [`session`, `age`, `agent`, `by`, `machine`, `branch`, `records`, `title`]}));
     else
       this.say(table(sessions.map(({session, updated, agent, branch, records, where, remote, title, forks}) => [

@@ -1,4 +1,4 @@
-import {configValue, lineEndRules} from '../store/index.ts';
+import {conversions, lineEndRules} from '../store/index.ts';
 import type {LineEndRules}     from '../store/index.ts';
 import type {WorktreeState}    from '../store/types.ts';
 import type {Project}          from '../sync/project.ts';
@@ -21,7 +21,7 @@ export type AsHere = (name: string, content: Content, base: Content | null) => C
  * they would when they came by a commit. Not where the commit itself has CRLF: git leaves such a file as it is.
  */
 export async function lineEndsHere({repository, machine}: Project, {autocrlf, files}: WorktreeState): Promise<AsHere> {
-  if (autocrlf !== true || isOn(await configValue(repository, machine.env, `core.autocrlf`)))
+  if (autocrlf !== true || (await conversions(repository, machine.env)).autocrlf)
     return (_, content) => content;
   const rules = await lineEndRules(repository, machine.env, files.filter(({change}) => change !== `deleted`).map(file => file.path));
   return (name, content, base) => content.mode === `120000` || base?.bytes.includes(`\r\n`) || !isConverted(content.bytes, rules.get(name)!) ? content
@@ -35,8 +35,4 @@ function isConverted(bytes: Buffer, {text, eol}: LineEndRules) {
   // With a lone one it is no text to git, unless it is told so.
   const isTold = text === `set` || (text === `unspecified` && eol === `lf`);
   return isTold || !/\r(?!\n)/.test(bytes.toString(`latin1`));
-}
-
-function isOn(value: string | null) {
-  return /^(?:true|yes|on|1)$/i.test(value ?? ``);
 }

@@ -30,7 +30,7 @@ export type {Stored}                                from './read.ts';
 export {isAncestor, packRefs}                       from './refs.ts';
 export {takeSnapshot}                               from './snapshot.ts';
 export type {Snapshot}                              from './snapshot.ts';
-export {lineEndRules, treeStatus}                   from './status.ts';
+export {conversions, lineEndRules, treeStatus}      from './status.ts';
 export type {LineEndRules, StatusEntry, TreeStatus} from './status.ts';
 export {foldedName, isSafeWorkPath, isSecretName, staysInside} from './workPaths.ts';
 export {SessionStore, removeRefs}                   from './store.ts';

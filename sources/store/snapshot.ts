@@ -5,7 +5,7 @@ import {isCode, openRegular, readAt}         from '../system/files.ts';
 
 import {blobId}                              from './fastImport.ts';
 import type {MachineEnv}                     from './git.ts';
-import {conversions, filteredPaths, treeStatus}           from './status.ts';
+import {conversions, filteredPaths, treeStatus} from './status.ts';
 import type {StatusEntry}                    from './status.ts';
 import type {GitState, Repository, Worktree, WorktreeChange, WorktreeState} from './types.ts';
 import {isSafeWorkPath, isSecretName, staysInside} from './workPaths.ts';

@@ -180,14 +180,19 @@ describe(`a project that was renamed`, () => {
     expect((await fs.readdir(moved.claudeFolder())).filter(name => name.endsWith(`.jsonl`))).toHaveLength(2);
   });
 
-  // Pi's first line names the folder, and all that follows lies elsewhere in the file when that is longer or shorter.
-  it.each([[`longer`, `the-market-of-tomorrow`], [`shorter`, `a`]])(`takes what an agent added along as it is where the name is %s`, async (_, name) => {
+  /** alice's session, with which Pi went on. Its first line names the folder: what follows moves in the file when that is longer or shorter. */
+  async function makeContinuedInPi() {
     const {alice} = await makeWorld();
     await alice.record(`handwritten`, SESSION);
     await fs.mkdir(path.join(alice.home, `.pi/agent/sessions`), {recursive: true});
     await alice.ok(`init`);
     await alice.ok(`sync`);
     await goOnInPi(alice, `And now the discount, please.`, `The discount is there.`);
+    return alice;
+  }
+
+  it.each([[`longer`, `the-market-of-tomorrow`], [`shorter`, `a`]])(`takes what an agent added along as it is where the name is %s`, async (_, name) => {
+    const alice = await makeContinuedInPi();
     await alice.ok(`sync`);
     // Pushed: from now on only the lines tell whose they are.
     await alice.ok(`push`);
@@ -204,12 +209,7 @@ describe(`a project that was renamed`, () => {
   });
 
   it.each([[`longer`, `the-market-of-tomorrow`], [`shorter`, `a`]])(`takes what an agent added and nobody has read along where the name is %s`, async (_, name) => {
-    const {alice} = await makeWorld();
-    await alice.record(`handwritten`, SESSION);
-    await fs.mkdir(path.join(alice.home, `.pi/agent/sessions`), {recursive: true});
-    await alice.ok(`init`);
-    await alice.ok(`sync`);
-    await goOnInPi(alice, `And now the discount, please.`, `The discount is there.`);
+    const alice = await makeContinuedInPi();
     const moved = await renamed(alice, name);
     await moved.cli(`doctor`, `--fix`);
     await moved.ok(`sync`);
